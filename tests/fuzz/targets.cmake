@@ -1,0 +1,1 @@
+# kapok_fuzzer(<name of tests/fuzz/<name>.cpp> <folders it links>)
