@@ -1,5 +1,6 @@
 // Reading and writing big-endian binary formats without ever touching a byte past the end.
-// ByteReader returns errors as values (Errc::malformed, "cut short"); ByteWriter appends to a vector.
+// ByteReader returns errors as values (Errc::malformed, "cut short"); ByteWriter appends to a
+// vector.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,9 @@ namespace kapok {
 using ByteSpan = std::span<const std::byte>;
 using Bytes = std::vector<std::byte>;
 
-inline ByteSpan as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+inline ByteSpan as_bytes(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
 inline ByteSpan as_bytes(const std::uint8_t* first, std::size_t size) {
   return std::as_bytes(std::span(first, size));
 }
@@ -88,7 +91,8 @@ class ByteWriter {
   void zeros(std::size_t count) { out_.resize(out_.size() + count); }
   // Overwrites four bytes already written: lengths known only afterwards.
   void patch_u32(std::size_t at, std::uint32_t value) {
-    for (std::size_t i = 0; i < 4; ++i) out_[at + i] = static_cast<std::byte>(value >> (24 - 8 * i));
+    for (std::size_t i = 0; i < 4; ++i)
+      out_[at + i] = static_cast<std::byte>(value >> (24 - 8 * i));
   }
 
  private:

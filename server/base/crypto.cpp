@@ -49,8 +49,8 @@ std::optional<Bytes> decode64(std::string_view text, std::string_view alphabet) 
       out.push_back(static_cast<std::byte>((held >> bits) & 255));
     }
   }
-  // Left-over bits must be zero: otherwise two texts would mean the same bytes, and a token could be
-  // changed without its signature noticing.
+  // Left-over bits must be zero: otherwise two texts would mean the same bytes, and a token could
+  // be changed without its signature noticing.
   if ((held & ((1U << bits) - 1)) != 0) return std::nullopt;
   return out;
 }
@@ -93,7 +93,9 @@ Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
-void Sha256::update(ByteSpan bytes) { EVP_DigestUpdate(context_->md, bytes.data(), bytes.size()); }
+void Sha256::update(ByteSpan bytes) {
+  EVP_DigestUpdate(context_->md, bytes.data(), bytes.size());
+}
 
 Digest256 Sha256::finish() {
   Digest256 out;
@@ -148,7 +150,11 @@ std::optional<Bytes> from_base64(std::string_view text) {
   return decode64(text, kStandard);
 }
 
-std::string to_base64url(ByteSpan bytes) { return encode64(bytes, kUrlSafe); }
-std::optional<Bytes> from_base64url(std::string_view text) { return decode64(text, kUrlSafe); }
+std::string to_base64url(ByteSpan bytes) {
+  return encode64(bytes, kUrlSafe);
+}
+std::optional<Bytes> from_base64url(std::string_view text) {
+  return decode64(text, kUrlSafe);
+}
 
 }  // namespace kapok

@@ -43,11 +43,11 @@ std::array<std::byte, N> random_bytes() {
 // Takes the same time wherever the first difference is; differing lengths are unequal at once.
 bool equal_constant_time(ByteSpan a, ByteSpan b);
 
-std::string to_hex(ByteSpan bytes);                             // lower case
-std::optional<Bytes> from_hex(std::string_view text);           // either case, even length
-std::string to_base64(ByteSpan bytes);                          // RFC 4648 section 4, padded
-std::optional<Bytes> from_base64(std::string_view text);        // padded, strict
-std::string to_base64url(ByteSpan bytes);                       // section 5, no padding
-std::optional<Bytes> from_base64url(std::string_view text);     // no padding, strict: canonical only
+std::string to_hex(ByteSpan bytes);                          // lower case
+std::optional<Bytes> from_hex(std::string_view text);        // either case, even length
+std::string to_base64(ByteSpan bytes);                       // RFC 4648 section 4, padded
+std::optional<Bytes> from_base64(std::string_view text);     // padded, strict
+std::string to_base64url(ByteSpan bytes);                    // section 5, no padding
+std::optional<Bytes> from_base64url(std::string_view text);  // no padding, strict: canonical only
 
 }  // namespace kapok

@@ -1,6 +1,7 @@
 // Structured logging: one call is one event, a stable dotted name and fields. The sink (logfmt on
-// stderr in the programs, a recorder in tests) is bound in app/. A Log is a small value that carries
-// its context (channel, session) down; copy it freely. Never log keys, tokens or addresses of viewers.
+// stderr in the programs, a recorder in tests) is bound in app/. A Log is a small value that
+// carries its context (channel, session) down; copy it freely. Never log keys, tokens or addresses
+// of viewers.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +32,10 @@ class LogValue {
     else
       held_ = static_cast<std::uint64_t>(value);
   }
-  LogValue(double value) : held_(value) {}                              // NOLINT
-  LogValue(std::string value) : held_(std::move(value)) {}              // NOLINT
-  LogValue(std::string_view value) : held_(std::string(value)) {}       // NOLINT
-  LogValue(const char* value) : held_(std::string(value)) {}            // NOLINT
+  LogValue(double value) : held_(value) {}                         // NOLINT
+  LogValue(std::string value) : held_(std::move(value)) {}         // NOLINT
+  LogValue(std::string_view value) : held_(std::string(value)) {}  // NOLINT
+  LogValue(const char* value) : held_(std::string(value)) {}       // NOLINT
   const Held& held() const { return held_; }
 
  private:
@@ -66,10 +67,18 @@ class Log {
     return more;
   }
   using Fields = std::initializer_list<LogField>;
-  void debug(std::string_view event, Fields fields = {}) const { emit(LogLevel::debug, event, fields); }
-  void info(std::string_view event, Fields fields = {}) const { emit(LogLevel::info, event, fields); }
-  void warn(std::string_view event, Fields fields = {}) const { emit(LogLevel::warn, event, fields); }
-  void error(std::string_view event, Fields fields = {}) const { emit(LogLevel::error, event, fields); }
+  void debug(std::string_view event, Fields fields = {}) const {
+    emit(LogLevel::debug, event, fields);
+  }
+  void info(std::string_view event, Fields fields = {}) const {
+    emit(LogLevel::info, event, fields);
+  }
+  void warn(std::string_view event, Fields fields = {}) const {
+    emit(LogLevel::warn, event, fields);
+  }
+  void error(std::string_view event, Fields fields = {}) const {
+    emit(LogLevel::error, event, fields);
+  }
 
  private:
   void emit(LogLevel level, std::string_view event, Fields fields) const {

@@ -30,14 +30,18 @@ class Metrics {
   virtual ~Metrics() = default;
   // `name` follows Prometheus: kapok_<thing>_<unit>[_total]. The same name and labels give the same
   // series.
-  virtual Counter& counter(std::string_view name, std::string_view help, const MetricLabels& labels) = 0;
-  virtual Gauge& gauge(std::string_view name, std::string_view help, const MetricLabels& labels) = 0;
+  virtual Counter& counter(std::string_view name, std::string_view help,
+                           const MetricLabels& labels) = 0;
+  virtual Gauge& gauge(std::string_view name, std::string_view help,
+                       const MetricLabels& labels) = 0;
 };
 
 // For tests and tools that nobody scrapes.
 class NullMetrics final : public Metrics {
  public:
-  Counter& counter(std::string_view, std::string_view, const MetricLabels&) override { return counter_; }
+  Counter& counter(std::string_view, std::string_view, const MetricLabels&) override {
+    return counter_;
+  }
   Gauge& gauge(std::string_view, std::string_view, const MetricLabels&) override { return gauge_; }
 
  private:

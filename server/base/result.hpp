@@ -1,6 +1,7 @@
-// Errors as values. Result<T> is std::expected<T, Error>; an Error says what was wrong in the domain's
-// words and, where a person reads it, what to do about it. Add context once, on the way up, with
-// Error::within. KAPOK_TRY unwraps or returns; it may not be used in a coroutine (KAPOK_CO_TRY there).
+// Errors as values. Result<T> is std::expected<T, Error>; an Error says what was wrong in the
+// domain's words and, where a person reads it, what to do about it. Add context once, on the way
+// up, with Error::within. KAPOK_TRY unwraps or returns; it may not be used in a coroutine
+// (KAPOK_CO_TRY there).
 #pragma once
 
 #include <fmt/format.h>
@@ -62,15 +63,15 @@ Error system_error(int number, std::string_view what);
 
 // auto value = KAPOK_TRY(parse(bytes));  or, for Result<void>,  KAPOK_TRY(check(bytes));
 // A GNU statement expression: clang and GCC have them, and libstdc++ 12's expected has no and_then.
-#define KAPOK_TRY(expression)                                                             \
-  ({                                                                                      \
-    auto kapok_try_result = (expression);                                                 \
-    if (!kapok_try_result) return std::unexpected(std::move(kapok_try_result).error());   \
-    *std::move(kapok_try_result);                                                         \
+#define KAPOK_TRY(expression)                                                           \
+  ({                                                                                    \
+    auto kapok_try_result = (expression);                                               \
+    if (!kapok_try_result) return std::unexpected(std::move(kapok_try_result).error()); \
+    *std::move(kapok_try_result);                                                       \
   })
-#define KAPOK_CO_TRY(expression)                                                            \
-  ({                                                                                        \
-    auto kapok_try_result = (expression);                                                   \
-    if (!kapok_try_result) co_return std::unexpected(std::move(kapok_try_result).error());  \
-    *std::move(kapok_try_result);                                                           \
+#define KAPOK_CO_TRY(expression)                                                           \
+  ({                                                                                       \
+    auto kapok_try_result = (expression);                                                  \
+    if (!kapok_try_result) co_return std::unexpected(std::move(kapok_try_result).error()); \
+    *std::move(kapok_try_result);                                                          \
   })

@@ -10,7 +10,9 @@ namespace kapok {
 TaskGroup::TaskGroup(boost::asio::any_io_executor shard)
     : shard_(std::move(shard)), all_ended_(shard_, boost::asio::steady_timer::time_point::max()) {}
 
-TaskGroup::~TaskGroup() { assert(alive_ == 0 && "TaskGroup destroyed with live tasks"); }
+TaskGroup::~TaskGroup() {
+  assert(alive_ == 0 && "TaskGroup destroyed with live tasks");
+}
 
 void TaskGroup::spawn(Task<> task, OnError on_error) {
   ++alive_;

@@ -1,5 +1,5 @@
-// Coroutines on a shard. A Task runs on one io_context and is started only through a TaskGroup, which
-// knows what is alive and waits for it; nothing is ever detached. See style rule 6.
+// Coroutines on a shard. A Task runs on one io_context and is started only through a TaskGroup,
+// which knows what is alive and waits for it; nothing is ever detached. See style rule 6.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -16,7 +16,8 @@ namespace kapok {
 template <class T = void>
 using Task = boost::asio::awaitable<T>;
 
-// Network errors come back as values: auto [error, size] = co_await socket.async_read_some(b, kAsValue);
+// Network errors come back as values: auto [error, size] = co_await socket.async_read_some(b,
+// kAsValue);
 inline constexpr auto kAsValue = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 // The running tasks of one owner on one shard. All calls come from that shard.
@@ -27,8 +28,8 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  // An exception that leaves the task is reported here (what(), as text) and goes no further; without
-  // a handler it ends the process, because it is a bug.
+  // An exception that leaves the task is reported here (what(), as text) and goes no further;
+  // without a handler it ends the process, because it is a bug.
   using OnError = std::function<void(std::string)>;
   void spawn(Task<> task, OnError on_error = nullptr);
 

@@ -1,5 +1,5 @@
-// A named thread for work that may block (spool writes, fsync, DNS, SQLite), with a bounded queue of
-// jobs in order. Any thread may submit. Results go back by posting to the shard that asked.
+// A named thread for work that may block (spool writes, fsync, DNS, SQLite), with a bounded queue
+// of jobs in order. Any thread may submit. Results go back by posting to the shard that asked.
 #pragma once
 
 #include <condition_variable>

@@ -1,5 +1,5 @@
-// Runs a fuzz target over its committed corpus in builds without libFuzzer: every argument is a file
-// or a folder of inputs. Exits 1 if nothing was replayed, so that an empty corpus is noticed.
+// Runs a fuzz target over its committed corpus in builds without libFuzzer: every argument is a
+// file or a folder of inputs. Exits 1 if nothing was replayed, so that an empty corpus is noticed.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -23,7 +23,8 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::filesystem::path path(argv[i]);
     if (std::filesystem::is_directory(path)) {
-      for (const auto& entry : std::filesystem::directory_iterator(path)) replay(entry.path(), count);
+      for (const auto& entry : std::filesystem::directory_iterator(path))
+        replay(entry.path(), count);
     } else {
       replay(path, count);
     }

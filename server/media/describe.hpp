@@ -1,0 +1,40 @@
+// From a codec configuration record to a Track with its facts: the single place where ingest learns
+// what a stream is. The parsers behind it are in avc.hpp, hevc.hpp, av1.hpp, aac.hpp, opus.hpp,
+// ac3.hpp, flac.hpp; every field is range-checked, pictures above kMaxPictureSide are refused.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "server/base/buffer.hpp"
+#include "server/base/result.hpp"
+#include "server/media/track.hpp"
+
+namespace kapok::media {
+
+constexpr std::uint32_t kMaxPictureSide = 16384;  // 16K; larger claims are an attack or a bug
+
+struct TrackDraft {
+  TrackId id = 0;
+  Codec codec = Codec::unknown;
+  Timescale timescale = 1000;
+  Buffer config;  // as Track::config; empty for AC-3 and E-AC-3
+  std::string language;
+};
+
+// Errors: malformed, unsupported, limit. AC-3 and E-AC-3 carry no record: pass the first frame.
+Result<std::shared_ptr<const Track>> describe_track(TrackDraft draft);
+Result<std::shared_ptr<const Track>> describe_track_from_frame(TrackDraft draft,
+                                                               ByteSpan first_frame);
+
+// The same track, completed with what only the first sync access unit tells: mastering display and
+// content light (HEVC SEI 137, 144; AV1 metadata OBUs), alternative transfer (SEI 147), colour.
+// Returns `track` itself when there is nothing to add.
+std::shared_ptr<const Track> enriched(const std::shared_ptr<const Track>& track,
+                                      ByteSpan access_unit);
+
+// Whether decoding can start at this access unit, read from the bitstream (an encoder's flag may
+// lie).
+bool is_sync(const Track& track, ByteSpan access_unit);
+
+}  // namespace kapok::media

@@ -1,0 +1,205 @@
+// The live window as delivery sees it. The channel's packager publishes WindowEvents, one per part
+// at most; every shard applies them to its own ChannelWindow and answers requests from that, so
+// there is no lock between shards and none between ingest and viewers. Single-threaded; pure but
+// for SpoolFile.
+//
+// Contract (delivery and packaging are built against this header; additions are welcome):
+//   - a part or segment is announced only after its bytes are in the spool file and its index
+//   record
+//     is written: whatever a playlist lists can be served;
+//   - part numbers run on over segments and eras of one rendition; segment numbers never go back;
+//   - rendered texts are identical for all viewers and all shards (same generation, same bytes).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "server/base/buffer.hpp"
+#include "server/base/clock.hpp"
+#include "server/media/time.hpp"
+#include "server/media/track.hpp"
+#include "server/picture/packaging/spool_file.hpp"
+
+namespace kapok::packaging {
+
+using media::Ticks;
+using media::Timescale;
+
+struct InitSegment {
+  std::string name;  // "init-<hash>.mp4"
+  Buffer bytes;
+  std::shared_ptr<const media::Track> track;
+};
+
+struct Part {
+  std::uint64_t number = 0;  // p<number>.m4s
+  std::uint64_t offset = 0;  // in the segment's file
+  std::uint32_t size = 0;
+  Ticks start;  // baseMediaDecodeTime, channel timeline
+  Ticks duration;
+  bool independent = false;
+};
+
+struct Segment {
+  std::uint64_t number = 0;  // <number>.m4s, HLS media sequence number, DASH $Number$
+  std::uint32_t era = 0;
+  bool discontinuity = false;  // EXT-X-DISCONTINUITY before it
+  bool gap = false;            // EXT-X-GAP: numbered, timed, without bytes
+  bool complete = false;
+  Ticks start;
+  Ticks duration;     // so far, while not complete
+  UtcTime start_utc;  // PROGRAM-DATE-TIME
+  std::shared_ptr<const InitSegment> init;
+  std::shared_ptr<const SpoolFile> file;  // null for a gap
+  std::vector<Part> parts;                // empty once older than the playlist lists parts
+  std::uint64_t first_part = 0;           // part number of its first part, also when parts is empty
+  std::uint64_t bytes = 0;
+};
+
+// A stretch with one numbering and one set of tracks: segment number n covers
+// [start + (n - base) * segment_duration, ...).
+struct Era {
+  std::uint32_t id = 0;
+  UtcTime start_utc;
+  std::uint64_t base = 0;
+  microseconds segment_duration{0};
+};
+
+// What stays the same for a rendition within an era.
+struct RenditionInfo {
+  std::string id;  // "source", "audio-zh"
+  media::TrackKind kind = media::TrackKind::video;
+  std::string language;
+  Timescale timescale = 90000;
+  microseconds part_target{0};
+  std::uint32_t target_duration_s = 0;  // EXT-X-TARGETDURATION
+  std::uint32_t bandwidth = 0;          // bit/s, peak over a segment as HLS wants it; grows only
+  std::uint32_t average_bandwidth = 0;
+};
+
+// Events, in the order in which they must be applied.
+struct EraOpened {
+  Era era;
+};
+struct RenditionOpened {
+  std::uint32_t era = 0;
+  RenditionInfo info;
+  std::shared_ptr<const InitSegment> init;
+};
+struct SegmentOpened {
+  std::string rendition;
+  Segment segment;
+};  // parts empty, not complete
+struct PartAdded {
+  std::string rendition;
+  std::uint64_t segment = 0;
+  Part part;
+};
+struct SegmentClosed {
+  std::string rendition;
+  Segment segment;
+};  // complete (or a gap), with its parts
+struct SegmentsExpired {
+  std::string rendition;
+  std::uint64_t before = 0;
+};  // left the playlist
+struct SegmentsUnlinked {
+  std::string rendition;
+  std::uint64_t before = 0;
+};  // can no longer be fetched
+struct ChannelLive {
+  UtcTime since;
+};  // a feed is connected
+struct ChannelIdle {
+  UtcTime since;
+};  // no feed: hinted parts will not come (404 at once)
+struct WindowEvent {
+  std::string channel;
+  std::variant<EraOpened, RenditionOpened, SegmentOpened, PartAdded, SegmentClosed, SegmentsExpired,
+               SegmentsUnlinked, ChannelLive, ChannelIdle>
+      what;
+};
+
+// Declared by the packager, implemented in app: hands the event to every shard.
+class WindowPublisher {
+ public:
+  virtual ~WindowPublisher() = default;
+  virtual void publish(std::shared_ptr<const WindowEvent> event) = 0;
+};
+
+enum class Presence : std::uint8_t {
+  here,
+  coming,   // the next part or segment, or one that the running segment will hold: hold the request
+  never,    // gone, or known never to come: 404 at once
+  too_far,  // further than we can promise: 400 (msn > last + 2) or 404
+};
+
+// A text for all viewers. The same generation means the same bytes.
+struct Rendered {
+  Buffer text;
+  std::uint64_t generation = 0;
+};
+
+// What to send for a media object, and what it is evidence of.
+struct MediaObject {
+  std::shared_ptr<const SpoolFile> file;
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;  // so far, for a growing segment
+  bool complete = true;
+  UtcTime from;  // channel-time interval that the bytes cover
+  UtcTime to;
+  std::string etag;  // strong, with quotes; empty while not complete
+};
+
+enum class PlaylistForm : std::uint8_t { full, delta };  // delta: _HLS_skip=YES
+
+class RenditionWindow {
+ public:
+  const RenditionInfo& info() const;
+  std::uint64_t generation() const;  // changes with every event of this rendition
+  // [RFC 8216bis 6.2.5.2] whether the playlist already holds that segment (complete) or part of it.
+  Presence playlist_presence(std::uint64_t msn, std::optional<std::uint64_t> part) const;
+  // Cached until the next event of this rendition (or, for EXT-X-RENDITION-REPORT, of its
+  // siblings).
+  Rendered playlist(PlaylistForm form) const;
+  std::shared_ptr<const InitSegment> find_init(std::string_view name) const;
+  Presence segment_presence(std::uint64_t number) const;
+  std::optional<MediaObject> find_segment(std::uint64_t number) const;  // also one that still grows
+  Presence part_presence(std::uint64_t number) const;
+  std::optional<MediaObject> find_part(std::uint64_t number) const;
+  bool segments_empty() const;
+
+ private:
+  friend class ChannelWindow;
+  struct State;
+  explicit RenditionWindow(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+class ChannelWindow {
+ public:
+  explicit ChannelWindow(std::string channel);
+  ~ChannelWindow();
+  ChannelWindow(ChannelWindow&&) noexcept;
+  ChannelWindow& operator=(ChannelWindow&&) noexcept;
+
+  // Applies one event; events of another channel are our own bug (asserts).
+  void apply(const WindowEvent& event);
+
+  bool live() const;
+  const std::vector<std::string>& renditions() const;
+  const RenditionWindow* find(std::string_view rendition) const;
+  std::optional<Rendered> multivariant() const;  // nullopt until the first segment is listed
+  std::optional<Rendered> manifest() const;      // the DASH MPD
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kapok::packaging
