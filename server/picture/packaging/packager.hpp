@@ -1,0 +1,84 @@
+// Turns packets in channel time into the live window of one channel: eras, segments, parts, init
+// segments, spool files, window events, published evidence. Lives on the channel's home shard;
+// bytes are written on a WorkerThread and announced back on the home shard only once they are in
+// the file and indexed. The channel owns it and decides what to feed it; it knows nothing of feeds
+// or workers.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/base/clock.hpp"
+#include "server/base/log.hpp"
+#include "server/base/metrics.hpp"
+#include "server/base/task.hpp"
+#include "server/base/worker_thread.hpp"
+#include "server/evidence/facts.hpp"
+#include "server/media/packet.hpp"
+#include "server/picture/packaging/window.hpp"
+
+namespace kapok::packaging {
+
+struct PackagerOptions {
+  std::string channel;
+  std::filesystem::path directory;           // this channel's spool; created if missing
+  microseconds segment_target{2'000'000};    // d is the smallest multiple of the GOP not below it
+  microseconds segment_ceiling{10'000'000};  // for irregular GOPs; an alarm above it
+  microseconds part_target{200'000};
+  microseconds window{1'800'000'000};  // time shift
+  std::uint64_t window_bytes = 0;      // 0: no bound of its own
+};
+
+struct PackagerServices {
+  boost::asio::any_io_executor home;
+  WorkerThread& writer;
+  WindowPublisher& windows;
+  evidence::EvidenceSink& evidence;
+  const Clock& clock;
+  Log log;
+  Metrics& metrics;
+};
+
+struct RenditionTrack {
+  std::string rendition;  // "source", "audio-zh"
+  std::shared_ptr<const media::Track> track;
+};
+
+class Packager {
+ public:
+  Packager(PackagerOptions options, PackagerServices services);
+  ~Packager();
+  Packager(const Packager&) = delete;
+  Packager& operator=(const Packager&) = delete;
+
+  // Opens the spool and reads its index (a scan). Publishes the recovered window. Returns where the
+  // channel's timeline must go on (the end of the last indexed part), or the epoch for a new spool.
+  // Errors: config (unknown index version, unwritable folder), each with its remedy.
+  Result<UtcTime> open();
+
+  // Starts an era at `start` with these tracks: at the first publish, after a Discontinuity, after
+  // a reconnect with other parameters. Once an era runs, add_track adds a late track to it.
+  void start_era(UtcTime start, std::vector<RenditionTrack> tracks);
+  void add_track(RenditionTrack track);
+  // The same track with facts or parameters that do not need a new era (in-band metadata).
+  void update_track(RenditionTrack track);
+  // dts and pts are in channel time (ticks since 1970 in the track's timescale), monotonic in dts.
+  Result<void> append(const std::string& rendition, const media::Packet& packet);
+  // The feed has gone: what is pending becomes a last part, hinted parts become never, the segment
+  // stays open until the feed returns or the era ends.
+  void feed_live();
+  void feed_idle();
+  // Everything pending is written and indexed when this returns; nothing may be appended
+  // afterwards.
+  Task<> close();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kapok::packaging
