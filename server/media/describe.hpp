@@ -8,11 +8,14 @@
 
 #include "server/base/buffer.hpp"
 #include "server/base/result.hpp"
+#include "server/media/random_access.hpp"
 #include "server/media/track.hpp"
 
 namespace kapok::media {
 
 constexpr std::uint32_t kMaxPictureSide = 16384;  // 16K; larger claims are an attack or a bug
+// Configuration records with x265's user-data SEI reach 3 kB; a kilobyte range is generous.
+constexpr std::size_t kMaxConfigBytes = std::size_t{64} * 1024;
 
 struct TrackDraft {
   TrackId id = 0;
@@ -33,8 +36,12 @@ Result<std::shared_ptr<const Track>> describe_track_from_frame(TrackDraft draft,
 std::shared_ptr<const Track> enriched(const std::shared_ptr<const Track>& track,
                                       ByteSpan access_unit);
 
-// Whether decoding can start at this access unit, read from the bitstream (an encoder's flag may
-// lie).
+// Where decoding can start, read from the bitstream (an encoder's flag may lie). Audio: everywhere.
+RandomAccess random_access(const Track& track, ByteSpan access_unit);
+// random_access() is closed_gop. An open GOP's CRA does not count: its leading RASL pictures cannot
+// be decoded by a player that starts there (CMAF wants SAP type 1 or 2). A feed of which
+// random_access() is only ever open_gop never becomes playable: tell its operator to close the
+// GOPs.
 bool is_sync(const Track& track, ByteSpan access_unit);
 
 }  // namespace kapok::media

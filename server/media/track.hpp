@@ -69,6 +69,7 @@ struct VideoFacts {
   std::optional<MasteringDisplay> mastering;
   std::optional<ContentLight> light;
   std::uint8_t nal_length_size = 4;  // AVC and HEVC only
+  bool interlaced = false;           // coded as fields, or may be (AVC frame_mbs_only_flag 0)
   bool operator==(const VideoFacts&) const = default;
 };
 
