@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ApiError, instant, parseChannels, parseSession } from './client';
+
+test('a channel without a title is shown by its id', () => {
+  const [channel] = parseChannels({ channels: [{ id: 'demo', live: true, since: '2026-01-01T00:00:00Z' }] });
+  assert.equal(channel?.title, 'demo');
+  assert.equal(channel?.since_ms, Date.UTC(2026, 0, 1));
+});
+
+test('an answer that is no list of channels is an error, not an empty list', () => {
+  assert.throws(() => parseChannels({}), ApiError);
+  assert.throws(() => parseChannels(null), ApiError);
+  assert.throws(() => parseChannels({ channels: [{ title: 'no id' }] }), ApiError);
+});
+
+test('the session base becomes an absolute URL', () => {
+  const session = parseSession(
+    { session: 'a', token: 't', base: '/s/t/', expires: '2026-01-01T00:00:00Z', beacon_interval_s: 5 },
+    'https://tv.example:8443',
+  );
+  assert.equal(session.base, 'https://tv.example:8443/s/t/');
+  assert.equal(session.beacon_interval_s, 5);
+  assert.equal(session.expires_ms, Date.UTC(2026, 0, 1));
+});
+
+test('an instant is RFC 3339 text or milliseconds', () => {
+  assert.equal(instant(5), 5);
+  assert.equal(instant('1970-01-01T00:00:01Z'), 1000);
+  assert.equal(instant('yesterday'), null);
+  assert.equal(instant(undefined), null);
+});

@@ -1,0 +1,235 @@
+// One household's watch of one channel: opens the session at the server, turns what the <video>
+// really plays into beacons, and renews the session before it expires. The server credits
+// min(played and delivered, wall clock), so everything said here can only lower a figure.
+import { openSession, type Session } from '../api/client';
+import { BeaconQueue, type Addressed, type Delivery, type Transport, type ViewState } from './beacon_queue';
+import { PlayedIntervals } from './played_intervals';
+
+export interface PictureFacts {
+  position_ms: number | null;
+  latency_ms: number | null;
+  width: number;
+  height: number;
+  dropped: number;
+  frames: number;
+}
+
+// A session is renewed this long before it expires, or at nine tenths of a short life.
+const kRenewBeforeMs = 60_000;
+const kRenewRetryMs = 5_000;
+const kSendTimeoutMs = 8_000;
+const kSeekSettlesMs = 500;
+
+const url = (session: string): string =>
+  new URL(`/api/v1/sessions/${encodeURIComponent(session)}/beacon`, location.origin).href;
+
+export const httpTransport: Transport = {
+  async send({ session, beacon }: Addressed): Promise<Delivery> {
+    try {
+      const response = await fetch(url(session), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(beacon),
+        keepalive: true,
+        signal: AbortSignal.timeout(kSendTimeoutMs),
+      });
+      if (response.ok) return 'ok';
+      return response.status === 408 || response.status === 429 || response.status >= 500 ? 'retry' : 'refused';
+    } catch {
+      return 'retry';
+    }
+  },
+  sendLast({ session, beacon }: Addressed): boolean {
+    const body = new Blob([JSON.stringify(beacon)], { type: 'application/json' });
+    return navigator.sendBeacon(url(session), body);
+  },
+};
+
+export class ViewingSession {
+  private session: Session | null = null;
+  private seq = 0;
+  private beatAt = 0;
+  private beatTimer = 0;
+  private renewTimer = 0;
+  private soonTimer = 0;
+  private closed = false;
+  private stalling = false;
+  private stalls = 0;
+  private readonly played = new PlayedIntervals();
+  private readonly queue: BeaconQueue;
+  private readonly undo: (() => void)[] = [];
+
+  constructor(
+    private readonly channel: string,
+    private readonly video: HTMLVideoElement,
+    private readonly facts: () => PictureFacts,
+    private readonly onRenewed: (session: Session) => void,
+    transport: Transport = httpTransport,
+  ) {
+    this.queue = new BeaconQueue(
+      transport,
+      (session) => {
+        // Expired, or a server that does not know it any more: media goes on in a new one.
+        if (session === this.session?.id) this.renewIn(0);
+      },
+      (run, delay) => window.setTimeout(run, delay),
+      (handle) => window.clearTimeout(handle as number),
+    );
+  }
+
+  get current(): Session | null {
+    return this.session;
+  }
+
+  get stallCount(): number {
+    return this.stalls;
+  }
+
+  /** Throws ApiError. */
+  async open(): Promise<Session> {
+    const session = await openSession(this.channel);
+    this.adopt(session);
+    this.listen();
+    this.beatTimer = window.setInterval(() => {
+      if (!this.video.paused) this.beat(this.state());
+    }, session.beacon_interval_s * 1000);
+    return session;
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.beat('ended');
+    this.queue.flushLast();
+    window.clearInterval(this.beatTimer);
+    window.clearTimeout(this.renewTimer);
+    window.clearTimeout(this.soonTimer);
+    for (const undo of this.undo) undo();
+  }
+
+  private adopt(session: Session): void {
+    this.session = session;
+    this.seq = 0;
+    this.beatAt = performance.now();
+    const life = session.expires_ms - Date.now();
+    this.renewIn(Math.max(kRenewRetryMs, Math.max(life - kRenewBeforeMs, life * 0.9)));
+  }
+
+  private renewIn(delay_ms: number): void {
+    window.clearTimeout(this.renewTimer);
+    // setTimeout takes a 32-bit delay: a longer one would fire at once.
+    this.renewTimer = window.setTimeout(() => void this.renew(), Math.min(delay_ms, 2 ** 31 - 1));
+  }
+
+  private async renew(): Promise<void> {
+    if (this.closed) return;
+    try {
+      const session = await openSession(this.channel);
+      if (this.closed) return;
+      this.beat(this.state()); // what was played so far belongs to the old session
+      this.adopt(session);
+      this.onRenewed(session);
+    } catch {
+      this.renewIn(kRenewRetryMs);
+    }
+  }
+
+  private state(): ViewState {
+    if (this.video.ended) return 'ended';
+    if (this.video.paused) return 'paused';
+    if (document.visibilityState === 'hidden') return 'hidden';
+    return this.stalling ? 'stalled' : 'playing';
+  }
+
+  private take(): void {
+    const { position_ms } = this.facts();
+    if (position_ms === null || this.video.seeking) return;
+    this.played.sample(position_ms, performance.now(), this.video.playbackRate);
+  }
+
+  private sample(): void {
+    this.take();
+    if (this.played.crowded) this.beat(this.state());
+  }
+
+  // Scrubbing seeks many times a second: one beacon when it has come to rest.
+  private beatSoon(): void {
+    window.clearTimeout(this.soonTimer);
+    this.soonTimer = window.setTimeout(() => this.beat(this.state()), kSeekSettlesMs);
+  }
+
+  private beat(state: ViewState): void {
+    const session = this.session;
+    if (session === null) return;
+    if (!this.video.paused) this.take();
+    const now = performance.now();
+    const facts = this.facts();
+    this.seq++;
+    this.queue.push({
+      session: session.id,
+      beacon: {
+        token: session.token,
+        seq: this.seq,
+        sent_ms: Date.now(),
+        state,
+        // The viewer's choice; the small corrections that hold the latency are not the viewer's.
+        rate: 1,
+        played: this.played.take(),
+        wall_ms: Math.round(now - this.beatAt),
+        width: facts.width,
+        height: facts.height,
+        dropped: facts.dropped,
+        frames: facts.frames,
+        stalls: this.stalls,
+        latency_ms: Math.max(0, Math.round(facts.latency_ms ?? 0)),
+        visible: document.visibilityState === 'visible',
+      },
+    });
+    this.beatAt = now;
+  }
+
+  private listen(): void {
+    const on = (target: EventTarget, name: string, run: () => void): void => {
+      target.addEventListener(name, run);
+      this.undo.push(() => target.removeEventListener(name, run));
+    };
+    let started = false;
+    let resting = false; // paused: the wall clock of the next beacon starts when playing goes on
+    on(this.video, 'timeupdate', () => {
+      if (!this.video.paused) this.sample();
+    });
+    on(this.video, 'playing', () => {
+      this.stalling = false;
+      if (resting) this.beatAt = performance.now();
+      resting = false;
+      if (!started) this.beat('playing');
+      started = true;
+      this.sample();
+    });
+    on(this.video, 'waiting', () => {
+      if (started && !this.stalling && !this.video.seeking && !this.video.paused) this.stalls++;
+      this.stalling = true;
+    });
+    on(this.video, 'pause', () => {
+      this.sample();
+      this.played.cut();
+      resting = true;
+      this.beat(this.video.ended ? 'ended' : 'paused');
+    });
+    on(this.video, 'seeking', () => {
+      // currentTime is the target already: what was played ends at the last sample.
+      this.played.cut();
+      if (started) this.beatSoon();
+    });
+    on(document, 'visibilitychange', () => {
+      if (document.visibilityState !== 'hidden') return;
+      this.beat('hidden');
+      this.queue.flushLast();
+    });
+    on(window, 'pagehide', () => {
+      this.beat('ended');
+      this.queue.flushLast();
+    });
+    on(window, 'online', () => this.queue.retryNow());
+  }
+}

@@ -1,0 +1,167 @@
+// The list of live channels. It keeps itself fresh; when the server is away the last list stays, with
+// its age.
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { ApiError, listChannels, type Channel } from '../api/client';
+import logo from '../assets/kapok.svg';
+import { formatDuration } from '../i18n';
+import { useLanguage, useText } from '../language';
+import { backOffSeconds, fromStatus } from '../playback/failure';
+import { FailurePanel } from './failure_panel';
+import { watchPath } from '../routes';
+
+const kRefreshMs = 5_000;
+const kStaleMs = 3 * kRefreshMs;
+// A skeleton for a list that is here in 100 ms would only flicker.
+const kSkeletonAfterMs = 300;
+
+interface Listing {
+  channels: Channel[] | null;
+  failure: ApiError | null;
+  fresh_ms: number;
+  retryAt: number;
+}
+
+function useListing(): [Listing, () => void] {
+  const [listing, setListing] = useState<Listing>({ channels: null, failure: null, fresh_ms: Date.now(), retryAt: 0 });
+  const again = useRef<() => void>(() => undefined);
+  useEffect(() => {
+    let timer = 0;
+    let attempt = 0;
+    let gone = false;
+    const load = async (): Promise<void> => {
+      window.clearTimeout(timer);
+      let wait = kRefreshMs;
+      try {
+        const channels = await listChannels();
+        attempt = 0;
+        if (!gone) setListing({ channels, failure: null, fresh_ms: Date.now(), retryAt: 0 });
+      } catch (error) {
+        const failure = error instanceof ApiError ? error : new ApiError(0, String(error));
+        wait = backOffSeconds(attempt++) * 1000;
+        if (!gone) setListing((old) => ({ ...old, failure, retryAt: Date.now() + wait }));
+      }
+      if (!gone) timer = window.setTimeout(() => void load(), wait);
+    };
+    const now = (): void => void load();
+    again.current = now;
+    window.addEventListener('online', now);
+    now();
+    return () => {
+      gone = true;
+      window.clearTimeout(timer);
+      window.removeEventListener('online', now);
+    };
+  }, []);
+  return [listing, () => again.current()];
+}
+
+function resolutionMark(channel: Channel): string | null {
+  if (channel.height === null) return null;
+  if (channel.height >= 4320) return '8K';
+  if (channel.height >= 2160) return '4K';
+  return `${channel.height}p`;
+}
+
+function Card({ channel, onWatch }: { channel: Channel; onWatch: () => void }) {
+  const t = useText();
+  const language = useLanguage();
+  const [broken, setBroken] = useState(false);
+  const mark = resolutionMark(channel);
+  return (
+    <li>
+      <a
+        class="card"
+        href={watchPath(channel.id, location.search)}
+        aria-label={t('list.watch', { title: channel.title })}
+        onClick={(event) => {
+          if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+          event.preventDefault();
+          onWatch();
+        }}
+      >
+        <span class="card-picture">
+          {channel.poster !== null && !broken ? (
+            <img src={channel.poster} alt="" loading="lazy" onError={() => setBroken(true)} />
+          ) : (
+            <img class="card-flower" src={logo} alt="" />
+          )}
+          <span class={channel.live ? 'badge badge-live' : 'badge'}>
+            {channel.live ? t('list.live') : t('list.waiting')}
+          </span>
+          {mark !== null && <span class="badge badge-mark">{mark}</span>}
+        </span>
+        <span class="card-title">{channel.title}</span>
+        <span class="card-facts">
+          {channel.live && channel.since_ms !== null
+            ? t('list.since', { duration: formatDuration(language, (Date.now() - channel.since_ms) / 1000) })
+            : channel.id}
+        </span>
+      </a>
+    </li>
+  );
+}
+
+export function LiveList({ onWatch }: { onWatch: (channel: string) => void }) {
+  const t = useText();
+  const language = useLanguage();
+  const [{ channels, failure, fresh_ms, retryAt }, retry] = useListing();
+  const [patient, setPatient] = useState(false);
+  useEffect(() => {
+    const timer = window.setTimeout(() => setPatient(true), kSkeletonAfterMs);
+    return () => window.clearTimeout(timer);
+  }, []);
+
+  const age = Date.now() - fresh_ms;
+  const loading = channels === null && failure === null;
+  return (
+    <section class="list" aria-labelledby="list-title" aria-busy={loading}>
+      <div class="list-head">
+        <h1 id="list-title">{t('list.title')}</h1>
+        {channels !== null && channels.length > 0 && (
+          <span class="list-count">{t('list.count', { count: channels.length })}</span>
+        )}
+      </div>
+      <div role="status" class="quiet-status">
+        {loading && <span class="hidden-text">{t('list.loading')}</span>}
+        {channels !== null && failure !== null && age > kStaleMs && (
+          <p class="stale">{t('list.stale', { age: formatDuration(language, age / 1000) })}</p>
+        )}
+      </div>
+      {loading && patient && (
+        <ul class="cards" aria-hidden="true">
+          {[0, 1, 2].map((i) => (
+            <li key={i}>
+              <span class="card skeleton">
+                <span class="card-picture" />
+                <span class="card-title" />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+      {channels === null && failure !== null && (
+        <FailurePanel
+          title={t('list.error')}
+          hint={t(`error.${fromStatus(failure.status, failure.code).kind}_hint`)}
+          code={failure.code}
+          retryAt={retryAt}
+          onRetry={retry}
+        />
+      )}
+      {channels !== null && channels.length === 0 && (
+        <div class="empty">
+          <img src={logo} alt="" width={96} height={96} />
+          <p class="empty-title">{t('list.empty')}</p>
+          <p>{t('list.empty_hint')}</p>
+        </div>
+      )}
+      {channels !== null && channels.length > 0 && (
+        <ul class="cards">
+          {channels.map((channel) => (
+            <Card key={channel.id} channel={channel} onWatch={() => onWatch(channel.id)} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
