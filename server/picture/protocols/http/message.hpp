@@ -14,6 +14,9 @@ namespace kapok::http {
 
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, other };
 
+std::string_view name_of(Method method);    // "GET"; "" for other
+Method method_from(std::string_view name);  // case matters [RFC 9110 9.1]
+
 struct Header {
   std::string name;  // as sent; compared without case
   std::string value;
@@ -42,5 +45,10 @@ struct Response {
   static Response json(unsigned status, std::string body);  // Cache-Control: no-store
   Response& with(std::string name, std::string value) &;
 };
+
+// "Not Found"; "" for a code that nobody registered.
+std::string_view reason_phrase(unsigned status);
+// ASCII only, as field names and tokens are.
+bool equal_without_case(std::string_view a, std::string_view b);
 
 }  // namespace kapok::http
