@@ -1,0 +1,143 @@
+// The typed configuration of kapok-server. Every value has its default here and its name, range and
+// help in the one schema table (config_schema.cpp), from which parsing, --check, --print-config and
+// docs/configuration.md come. Immutable once loaded; a reload makes a new one.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/app/server/units.hpp"
+#include "server/base/clock.hpp"
+#include "server/base/log.hpp"
+
+namespace kapok::app {
+
+struct Port {
+  std::uint16_t number = 0;
+  bool on() const { return number != 0; }
+  auto operator<=>(const Port&) const = default;
+};
+
+// A type of its own, without formatting, so that no log call takes it by accident.
+struct Secret {
+  std::string text;
+  bool empty() const { return text.empty(); }
+  bool operator==(const Secret&) const = default;
+};
+
+struct ListenerConfig {
+  std::string address = "::";  // "::" takes IPv4 as well
+  Port port;
+};
+
+struct TlsConfig {
+  std::filesystem::path certificate;
+  std::filesystem::path key;
+  bool self_signed = false;
+  bool available() const { return self_signed || !certificate.empty(); }
+};
+
+struct WindowConfig {
+  microseconds time = std::chrono::minutes(30);
+  ByteBudget bytes = DiskShare{25};  // shared by all channels
+};
+
+enum class AnonymousViewing : std::uint8_t { allow, edges };
+enum class LogFormat : std::uint8_t { logfmt, json };
+
+struct LimitsConfig {
+  std::uint32_t connections = 20'000;
+  std::uint32_t connections_per_address = 512;
+  std::uint32_t half_open_per_address = 16;
+  std::uint32_t sessions = 200'000;
+  std::uint32_t sessions_per_address_per_minute = 60;
+  ByteSize request_body = {64 * 1024};
+  microseconds idle = std::chrono::seconds(75);
+  microseconds drain = std::chrono::seconds(20);
+};
+
+struct FeedConfig {
+  std::string name;
+  std::uint32_t priority = 0;  // the lowest one that is live is chosen
+  Secret key;
+  std::string key_hash;
+  std::string url;
+};
+
+struct ChannelConfig {
+  std::string id;
+  std::string title;
+  Secret key;  // shorthand for one feed named "main"
+  std::string key_hash;
+  std::vector<FeedConfig> feeds;  // after loading, the shorthand is in here as well
+};
+
+enum class EnterpriseKind : std::uint8_t { broadcaster, iptv, state_internet, private_internet };
+struct EnterpriseConfig {
+  std::string id;
+  std::string name;
+  EnterpriseKind kind = EnterpriseKind::broadcaster;
+};
+
+enum class WorkKind : std::uint8_t { film, event, entertainment, culture, other };
+struct WorkConfig {
+  std::string id;
+  std::string title;
+  WorkKind kind = WorkKind::other;
+};
+
+struct ProgrammeConfig {
+  std::string id;
+  std::string work;
+  std::string title;
+  std::string channel;
+  std::string enterprise;
+  std::optional<UtcTime> start;
+  std::optional<UtcTime> end;
+  bool free = true;
+  bool is_new = true;  // newly added since the reward's reference date
+};
+
+struct Config {
+  ListenerConfig rtmp{"::", {1935}};
+  ListenerConfig rtmps{"::", {1936}};
+  ListenerConfig http{"::", {8080}};
+  ListenerConfig https{"::", {8443}};
+  TlsConfig tls;
+  std::filesystem::path data_dir = "/var/lib/kapok";
+  std::filesystem::path spool_dir;   // empty: data_dir / "spool"
+  std::filesystem::path ledger_dir;  // empty: data_dir / "ledger"
+  std::string ledger_origin = "kapok.local/hours";
+  WindowConfig window;
+  microseconds segment_target = std::chrono::seconds(2);
+  microseconds part_target = std::chrono::milliseconds(200);
+  AnonymousViewing anonymous = AnonymousViewing::allow;
+  microseconds session_ttl = std::chrono::hours(6);
+  std::uint32_t shards = 0;  // 0: one per core
+  LogLevel log_level = LogLevel::info;
+  LogFormat log_format = LogFormat::logfmt;
+  std::filesystem::path web_root;  // empty: found_web_root()
+  LimitsConfig limits;
+  std::vector<ChannelConfig> channels;
+  std::vector<EnterpriseConfig> enterprises;
+  std::vector<WorkConfig> works;
+  std::vector<ProgrammeConfig> programmes;
+
+  std::filesystem::path spool() const { return spool_dir.empty() ? data_dir / "spool" : spool_dir; }
+  std::filesystem::path ledger() const {
+    return ledger_dir.empty() ? data_dir / "ledger" : ledger_dir;
+  }
+  // A TLS listener needs a certificate; without one it stays off.
+  bool rtmps_on() const { return rtmps.port.on() && tls.available(); }
+  bool https_on() const { return https.port.on() && tls.available(); }
+};
+
+// Where the web pages are when web.root is not set: beside the installed program
+// (<prefix>/share/kapok/web) or in the source tree (player/dist). Empty: neither exists.
+std::filesystem::path found_web_root(const std::filesystem::path& program);
+
+}  // namespace kapok::app

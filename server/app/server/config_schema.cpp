@@ -1,0 +1,302 @@
+#include "server/app/server/config_schema.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace kapok::app {
+namespace {
+
+constexpr std::string_view kAnonymousNames[] = {"allow", "edges"};
+constexpr std::string_view kLogLevelNames[] = {"debug", "info", "warn", "error"};
+constexpr std::string_view kLogFormatNames[] = {"logfmt", "json"};
+constexpr std::string_view kEnterpriseNames[] = {"broadcaster", "iptv", "state-internet",
+                                                 "private-internet"};
+constexpr std::string_view kWorkNames[] = {"film", "event", "entertainment", "culture", "other"};
+
+template <class Enum>
+Target choice(Enum& value, std::span<const std::string_view> names) {
+  static_assert(sizeof(Enum) == 1);
+  return Choice{reinterpret_cast<unsigned char*>(&value), names};
+}
+
+constexpr std::int64_t kMs = 1'000;
+constexpr std::int64_t kSecond = 1'000 * kMs;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kHour = 60 * kMinute;
+constexpr std::int64_t kDay = 24 * kHour;
+constexpr std::int64_t kKiB = 1024;
+constexpr std::int64_t kMiB = 1024 * kKiB;
+constexpr std::int64_t kGiB = 1024 * kMiB;
+
+constexpr auto kReload = Applies::on_reload;
+constexpr auto kRestart = Applies::on_restart;
+
+#define KAPOK_KEY(member) [](Record r) -> Target { return &r.as<Config>().member; }
+constexpr KeySpec kRoot[] = {
+    {"rtmp.port", KAPOK_KEY(rtmp.port), "Where encoders publish. 0 or \"off\": not at all.",
+     kRestart, Form::any, 0, 65535},
+    {"rtmp.address", KAPOK_KEY(rtmp.address),
+     "Address to listen on; \"::\" is every IPv6 and IPv4 address.", kRestart, Form::address},
+    {"rtmps.port", KAPOK_KEY(rtmps.port), "RTMP over TLS. Off while there is no certificate.",
+     kRestart, Form::any, 0, 65535},
+    {"rtmps.address", KAPOK_KEY(rtmps.address), "Address to listen on.", kRestart, Form::address},
+    {"http.port", KAPOK_KEY(http.port), "Players, web pages and the API.", kRestart, Form::any, 0,
+     65535},
+    {"http.address", KAPOK_KEY(http.address), "Address to listen on.", kRestart, Form::address},
+    {"https.port", KAPOK_KEY(https.port),
+     "The same as http over TLS. Off while there is no certificate.", kRestart, Form::any, 0,
+     65535},
+    {"https.address", KAPOK_KEY(https.address), "Address to listen on.", kRestart, Form::address},
+    {"tls.certificate", KAPOK_KEY(tls.certificate),
+     "Certificate chain, PEM. Read again on reload, without a restart.", kReload},
+    {"tls.key", KAPOK_KEY(tls.key), "Private key of the certificate, PEM.", kReload},
+    {"tls.self_signed", KAPOK_KEY(tls.self_signed),
+     "Make a self-signed certificate when none is given. For trying out: browsers warn.", kRestart},
+    {"data.dir", KAPOK_KEY(data_dir),
+     "Everything that must outlive a restart: keys, ledger and, unless spool.dir says otherwise, "
+     "the live window.",
+     kRestart},
+    {"spool.dir", KAPOK_KEY(spool_dir),
+     "The live window's files; may lie on a tmpfs. Empty: <data.dir>/spool.", kRestart},
+    {"window.time", KAPOK_KEY(window.time), "How far back viewers can go (time shift).", kRestart,
+     Form::any, 10 * kSecond, 14 * kDay},
+    {"window.bytes", KAPOK_KEY(window.bytes),
+     "Room for the live windows of all channels together: bytes (\"40GiB\") or a share of the "
+     "spool's disk (\"25%\").",
+     kRestart, Form::any, 64 * kMiB, 1024 * 1024 * kGiB},
+    {"segment.target", KAPOK_KEY(segment_target),
+     "Segments are the smallest multiple of the GOP not below this.", kRestart, Form::any,
+     500 * kMs, 30 * kSecond},
+    {"part.target", KAPOK_KEY(part_target), "Length of a low-latency part.", kRestart, Form::any,
+     40 * kMs, 2 * kSecond},
+    {"delivery.anonymous",
+     [](Record r) { return choice(r.as<Config>().anonymous, kAnonymousNames); },
+     "Whether /live/ may be fetched without a session: by anybody (allow) or by edge caches only "
+     "(edges). Anonymous viewing is never credited.",
+     kReload},
+    {"session.ttl", KAPOK_KEY(session_ttl), "How long a viewer's session token is good for.",
+     kReload, Form::any, kMinute, kDay},
+    {"server.shards", KAPOK_KEY(shards), "Threads that move media; 0: one per core.", kRestart,
+     Form::any, 0, 256},
+    {"log.level", [](Record r) { return choice(r.as<Config>().log_level, kLogLevelNames); },
+     "The least serious level that is written.", kReload},
+    {"log.format", [](Record r) { return choice(r.as<Config>().log_format, kLogFormatNames); },
+     "One line per event on standard error: key=value pairs, or a JSON object.", kRestart},
+    {"web.root", KAPOK_KEY(web_root),
+     "Folder of the web pages. Empty: the installed ones, or player/dist of the source tree.",
+     kRestart},
+    {"ledger.origin", KAPOK_KEY(ledger_origin),
+     "The name of this log of hours, in every checkpoint: host/name, no spaces. Never change it "
+     "once the log has entries.",
+     kRestart, Form::origin},
+    {"ledger.dir", KAPOK_KEY(ledger_dir), "The log of hours. Empty: <data.dir>/ledger.", kRestart},
+    {"limits.connections", KAPOK_KEY(limits.connections), "HTTP connections at a time.", kReload,
+     Form::any, 16, 1'000'000},
+    {"limits.connections_per_address", KAPOK_KEY(limits.connections_per_address),
+     "Connections from one address at a time; a carrier's NAT is one address.", kReload, Form::any,
+     1, 1'000'000},
+    {"limits.half_open_per_address", KAPOK_KEY(limits.half_open_per_address),
+     "RTMP connections from one address that have not shown a key yet.", kReload, Form::any, 1,
+     1024},
+    {"limits.sessions", KAPOK_KEY(limits.sessions), "Viewing sessions held open at a time.",
+     kReload, Form::any, 1, 10'000'000},
+    {"limits.sessions_per_address_per_minute", KAPOK_KEY(limits.sessions_per_address_per_minute),
+     "New sessions from one address in a minute; more get 429.", kReload, Form::any, 1, 1'000'000},
+    {"limits.request_body", KAPOK_KEY(limits.request_body), "Largest body of an API request.",
+     kReload, Form::any, kKiB, 16 * kMiB},
+    {"limits.idle", KAPOK_KEY(limits.idle), "A silent keep-alive connection is closed after this.",
+     kReload, Form::any, 5 * kSecond, kHour},
+    {"limits.drain", KAPOK_KEY(limits.drain),
+     "On SIGTERM, how long requests in flight may take to finish.", kReload, Form::any, 0,
+     10 * kMinute},
+};
+#undef KAPOK_KEY
+
+#define KAPOK_KEY(member) [](Record r) -> Target { return &r.as<ChannelConfig>().member; }
+constexpr KeySpec kChannel[] = {
+    {"id", KAPOK_KEY(id), "The channel's name in URLs: a-z, 0-9, '-' and '_', at most 64.", kReload,
+     Form::required_id},
+    {"title", KAPOK_KEY(title), "What viewers see; the id when empty.", kReload},
+    {"key", KAPOK_KEY(key),
+     "Publish key: shorthand for one feed named \"main\". The file must then have mode 0600.",
+     kReload},
+    {"key_hash", KAPOK_KEY(key_hash), "The same, hashed: safe in a file that others may read.",
+     kReload},
+};
+#undef KAPOK_KEY
+
+#define KAPOK_KEY(member) [](Record r) -> Target { return &r.as<FeedConfig>().member; }
+constexpr KeySpec kFeed[] = {
+    {"name", KAPOK_KEY(name), "The feed's name, unique within its channel.", kReload,
+     Form::required_id},
+    {"priority", KAPOK_KEY(priority), "Of the feeds that are live the lowest number is shown.",
+     kReload, Form::any, 0, 1000},
+    {"key", KAPOK_KEY(key), "Publish key. The file must then have mode 0600.", kReload},
+    {"key_hash", KAPOK_KEY(key_hash), "The same, hashed.", kReload},
+    {"url", KAPOK_KEY(url), "Reserved for feeds that the server fetches; not supported yet.",
+     kReload, Form::url},
+};
+#undef KAPOK_KEY
+
+#define KAPOK_KEY(member) [](Record r) -> Target { return &r.as<EnterpriseConfig>().member; }
+constexpr KeySpec kEnterprise[] = {
+    {"id", KAPOK_KEY(id), "Short name, for programmes to refer to.", kReload, Form::required_id},
+    {"name", KAPOK_KEY(name), "Registered name, as it stands in reports.", kReload,
+     Form::required_text},
+    {"kind", [](Record r) { return choice(r.as<EnterpriseConfig>().kind, kEnterpriseNames); },
+     "Which of the four kinds of clause 17 it is.", kReload},
+};
+#undef KAPOK_KEY
+
+#define KAPOK_KEY(member) [](Record r) -> Target { return &r.as<WorkConfig>().member; }
+constexpr KeySpec kWork[] = {
+    {"id", KAPOK_KEY(id), "Short name, for programmes to refer to.", kReload, Form::required_id},
+    {"title", KAPOK_KEY(title), "The work's title.", kReload, Form::required_text},
+    {"kind", [](Record r) { return choice(r.as<WorkConfig>().kind, kWorkNames); }, "What it is.",
+     kReload},
+};
+#undef KAPOK_KEY
+
+#define KAPOK_KEY(member) [](Record r) -> Target { return &r.as<ProgrammeConfig>().member; }
+constexpr KeySpec kProgramme[] = {
+    {"id", KAPOK_KEY(id), "Short name, unique.", kReload, Form::required_id},
+    {"work", KAPOK_KEY(work),
+     "The work shown. Showing it again adds no programme hours. Empty: a work of its own.", kReload,
+     Form::id},
+    {"title", KAPOK_KEY(title), "What viewers and reports see; the work's title when empty.",
+     kReload},
+    {"channel", KAPOK_KEY(channel), "Where it is shown.", kReload, Form::required_id},
+    {"enterprise", KAPOK_KEY(enterprise), "Who offers it.", kReload, Form::required_id},
+    {"start", KAPOK_KEY(start), "RFC 3339 with offset, e.g. 2026-11-23T20:00:00+08:00.", kReload},
+    {"end", KAPOK_KEY(end), "RFC 3339 with offset; not shown any more from then on.", kReload},
+    {"free", KAPOK_KEY(free), "Offered to households free of charge.", kReload},
+    {"new", KAPOK_KEY(is_new), "Newly added, as clause 17 counts.", kReload},
+};
+#undef KAPOK_KEY
+
+constexpr SectionSpec kSections[] = {
+    {"", "Keys of the server. `rtmp.port = 1935` and `[rtmp]` with `port = 1935` are the same.",
+     kRoot},
+    {"channel", "One live service, fed by one or more feeds. Repeat `[[channel]]` for each.",
+     kChannel},
+    {"channel.feed", "A feed of the channel above it. Repeat `[[channel.feed]]` for each.", kFeed},
+    {"enterprise", "Who files for the reward. Repeat `[[enterprise]]` for each.", kEnterprise},
+    {"work", "A film, an event. Repeat `[[work]]` for each.", kWork},
+    {"programme",
+     "A work's appearance on a channel; hours are counted for programmes only. Repeat "
+     "`[[programme]]` for each.",
+     kProgramme},
+};
+
+std::string in_quotes(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      (out += '\\') += c;
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += fmt::format("\\u{:04X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    else
+      out += c;
+  }
+  return out += '"';
+}
+
+struct TypeName {
+  std::string_view operator()(Port*) const { return "port"; }
+  std::string_view operator()(bool*) const { return "true or false"; }
+  std::string_view operator()(std::uint32_t*) const { return "whole number"; }
+  std::string_view operator()(std::string*) const { return "text"; }
+  std::string_view operator()(Secret*) const { return "secret text"; }
+  std::string_view operator()(std::filesystem::path*) const { return "path"; }
+  std::string_view operator()(microseconds*) const { return "duration"; }
+  std::string_view operator()(ByteSize*) const { return "bytes"; }
+  std::string_view operator()(ByteBudget*) const { return "bytes or share"; }
+  std::string_view operator()(std::optional<UtcTime>*) const { return "time"; }
+  std::string_view operator()(const Choice&) const { return "one of"; }
+};
+
+struct ValueText {
+  std::string operator()(const Port* port) const {
+    return port->on() ? fmt::format("{}", port->number) : "\"off\"";
+  }
+  std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
+  std::string operator()(const std::uint32_t* value) const { return fmt::format("{}", *value); }
+  std::string operator()(const std::string* text) const { return in_quotes(*text); }
+  std::string operator()(const Secret* secret) const {
+    return secret->empty() ? "\"\"" : "\"********\"";
+  }
+  std::string operator()(const std::filesystem::path* path) const {
+    return in_quotes(path->string());
+  }
+  std::string operator()(const microseconds* duration) const {
+    return in_quotes(format_duration(*duration));
+  }
+  std::string operator()(const ByteSize* size) const { return in_quotes(format_bytes(*size)); }
+  std::string operator()(const ByteBudget* budget) const {
+    return in_quotes(format_budget(*budget));
+  }
+  std::string operator()(const std::optional<UtcTime>* time) const {
+    return *time ? format_utc(**time) : "";
+  }
+  std::string operator()(const Choice& choice) const {
+    return in_quotes(choice.names[*choice.value]);
+  }
+};
+
+}  // namespace
+
+std::span<const KeySpec> root_keys() {
+  return kRoot;
+}
+std::span<const KeySpec> channel_keys() {
+  return kChannel;
+}
+std::span<const KeySpec> feed_keys() {
+  return kFeed;
+}
+std::span<const KeySpec> enterprise_keys() {
+  return kEnterprise;
+}
+std::span<const KeySpec> work_keys() {
+  return kWork;
+}
+std::span<const KeySpec> programme_keys() {
+  return kProgramme;
+}
+std::span<const SectionSpec> sections() {
+  return kSections;
+}
+
+const KeySpec* find_key(std::span<const KeySpec> keys, std::string_view name) {
+  const auto found = std::ranges::find(keys, name, &KeySpec::name);
+  return found == keys.end() ? nullptr : &*found;
+}
+
+std::string_view type_name(const Target& target) {
+  return std::visit(TypeName{}, target);
+}
+std::string format_value(const Target& target) {
+  return std::visit(ValueText{}, target);
+}
+
+std::string format_range(const KeySpec& key, const Target& target) {
+  if (const auto* choice = std::get_if<Choice>(&target))
+    return fmt::format("{}", fmt::join(choice->names, ", "));
+  if (std::holds_alternative<Port*>(target)) return "1 to 65535; 0 or \"off\": none";
+  if (key.least == key.most) return {};
+  if (std::holds_alternative<microseconds*>(target))
+    return fmt::format("{} to {}", format_duration(microseconds(key.least)),
+                       format_duration(microseconds(key.most)));
+  if (std::holds_alternative<ByteSize*>(target))
+    return fmt::format("{} to {}", format_bytes({static_cast<std::uint64_t>(key.least)}),
+                       format_bytes({static_cast<std::uint64_t>(key.most)}));
+  if (std::holds_alternative<ByteBudget*>(target))
+    return fmt::format("1% to 95%, or {} to {}",
+                       format_bytes({static_cast<std::uint64_t>(key.least)}),
+                       format_bytes({static_cast<std::uint64_t>(key.most)}));
+  return fmt::format("{} to {}", key.least, key.most);
+}
+
+}  // namespace kapok::app
