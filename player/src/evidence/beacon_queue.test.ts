@@ -120,9 +120,17 @@ test('the queue is bounded and drops the oldest', async () => {
   }
   assert.equal(queue.size, kMaxWaiting);
   assert.equal(queue.lost, 10);
-  queue.flushLast();
+  queue.pushLast(null);
   assert.equal(transport.last[0], 11);
   assert.equal(transport.last.length, kMaxWaiting);
+});
+
+test('the last word leaves at once, and once', async () => {
+  const { transport, queue } = make();
+  queue.pushLast(beacon(7));
+  await settle();
+  assert.deepEqual(transport.last, [7]);
+  assert.deepEqual(transport.sent, []);
 });
 
 test('what the browser refuses at the end stays queued', async () => {
@@ -131,7 +139,7 @@ test('what the browser refuses at the end stays queued', async () => {
   queue.push(beacon(1));
   await settle();
   transport.takesLast = false;
-  queue.flushLast();
+  queue.pushLast(null);
   assert.equal(queue.size, 1);
   queue.retryNow();
   await settle();

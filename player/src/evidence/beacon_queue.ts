@@ -76,9 +76,13 @@ export class BeaconQueue {
     void this.pump();
   }
 
-  /** The page is going away; what the browser does not take stays queued in case it comes back. */
-  flushLast(): void {
+  /**
+   * The page is going away, `item` is its last word. What the browser does not take stays queued in
+   * case the page comes back. One in flight is sent once more: the server tells by session and seq.
+   */
+  pushLast(item: Addressed | null): void {
     this.clearTimer();
+    if (item !== null) this.waiting.push(item);
     this.waiting = this.waiting.filter((item) => !this.transport.sendLast(item));
   }
 

@@ -96,11 +96,15 @@ export class ViewingSession {
     return session;
   }
 
+  /** The server no longer takes this session's token. */
+  renewNow(): void {
+    this.renewIn(0);
+  }
+
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.beat('ended');
-    this.queue.flushLast();
+    this.queue.pushLast(this.report('ended'));
     window.clearInterval(this.beatTimer);
     window.clearTimeout(this.renewTimer);
     window.clearTimeout(this.soonTimer);
@@ -159,13 +163,20 @@ export class ViewingSession {
   }
 
   private beat(state: ViewState): void {
+    const item = this.report(state);
+    if (item !== null) this.queue.push(item);
+  }
+
+  private report(state: ViewState): Addressed | null {
     const session = this.session;
-    if (session === null) return;
+    if (session === null) return null;
     if (!this.video.paused) this.take();
     const now = performance.now();
     const facts = this.facts();
+    const wall_ms = Math.round(now - this.beatAt);
+    this.beatAt = now;
     this.seq++;
-    this.queue.push({
+    return {
       session: session.id,
       beacon: {
         token: session.token,
@@ -175,7 +186,7 @@ export class ViewingSession {
         // The viewer's choice; the small corrections that hold the latency are not the viewer's.
         rate: 1,
         played: this.played.take(),
-        wall_ms: Math.round(now - this.beatAt),
+        wall_ms,
         width: facts.width,
         height: facts.height,
         dropped: facts.dropped,
@@ -184,8 +195,7 @@ export class ViewingSession {
         latency_ms: Math.max(0, Math.round(facts.latency_ms ?? 0)),
         visible: document.visibilityState === 'visible',
       },
-    });
-    this.beatAt = now;
+    };
   }
 
   private listen(): void {
@@ -223,12 +233,10 @@ export class ViewingSession {
     });
     on(document, 'visibilitychange', () => {
       if (document.visibilityState !== 'hidden') return;
-      this.beat('hidden');
-      this.queue.flushLast();
+      this.queue.pushLast(this.report('hidden'));
     });
     on(window, 'pagehide', () => {
-      this.beat('ended');
-      this.queue.flushLast();
+      this.queue.pushLast(this.report('ended'));
     });
     on(window, 'online', () => this.queue.retryNow());
   }

@@ -30,7 +30,10 @@ export interface Snapshot {
 }
 
 export interface EngineEvents {
+  /** Playback has ended for good. */
   failed(failure: Failure): void;
+  /** A request failed and is being repeated; what is buffered plays on. */
+  troubled(failure: Failure): void;
 }
 
 export interface Engine {
@@ -82,6 +85,7 @@ export class ShakaEngine implements Engine {
   private player: InstanceType<Shaka['Player']> | null = null;
   private base = '';
   private lastCodecs = '';
+  private loaded = false;
 
   constructor(
     private readonly video: HTMLVideoElement,
@@ -113,7 +117,11 @@ export class ShakaEngine implements Engine {
     });
     player.addEventListener('error', (event: Event) => {
       const detail = (event as Event & { detail: ShakaError }).detail;
-      if (detail.severity === shaka.util.Error.Severity.CRITICAL) this.fail(detail);
+      if (detail.severity !== shaka.util.Error.Severity.CRITICAL) return;
+      // Shaka tells of a failed live request as critical and then goes on trying by itself.
+      const repeated = this.loaded && detail.category === shaka.util.Error.Category.NETWORK;
+      if (repeated) this.events.troubled(fromShaka(detail, this.lastCodecs));
+      else this.fail(detail);
     });
     player.getNetworkingEngine()?.registerRequestFilter((_type, request) => {
       request.uris = request.uris.map((uri) => rebased(uri, this.base));
@@ -127,6 +135,7 @@ export class ShakaEngine implements Engine {
     });
     try {
       await player.load(manifestUrl(base, channel, this.protocol));
+      this.loaded = true;
     } catch (error) {
       const failure = error as ShakaError;
       if (failure.code !== shaka.util.Error.Code.LOAD_INTERRUPTED) this.fail(failure);

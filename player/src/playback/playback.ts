@@ -20,6 +20,8 @@ const kAskAfterMs = 2_500;
 const kAskEveryMs = 2_000;
 // The signal is back but the engine did not notice by itself: start over.
 const kReviveAfterMs = 6_000;
+// A live channel, and still no picture: a fresh start may help, waiting will not.
+const kGiveUpAfterMs = 15_000;
 
 export class Playback {
   private readonly clock = new ServerClock();
@@ -135,12 +137,19 @@ export class Playback {
         this.session = session;
       }
     } catch (error) {
-      if (current()) this.fail(error instanceof ApiError ? fromStatus(error.status, error.code) : unknown(error));
+      if (current()) this.fail(cause(error));
       return;
     }
     const base = this.session?.current?.base;
     if (base === undefined) return;
-    const events = { failed: (failure: Failure): void => void (current() && this.fail(failure)) };
+    const events = {
+      failed: (failure: Failure): void => {
+        if (current()) this.fail(failure);
+      },
+      troubled: (failure: Failure): void => {
+        if (current() && failure.kind === 'denied') this.session?.renewNow();
+      },
+    };
     const engine = mediaSourceExists()
       ? new ShakaEngine(this.video, this.protocol, this.clock, events)
       : new NativeEngine(this.video, this.clock, events);
@@ -195,8 +204,9 @@ export class Playback {
     this.asked = now;
     try {
       if (!(await this.refreshChannel())) return;
-    } catch {
-      return; // the server is away: the engine's own retries tell
+    } catch (error) {
+      if (this.status === status && stalled && now - status.since_ms > kGiveUpAfterMs) this.fail(cause(error));
+      return;
     }
     if (this.status !== status || this.channel === null) return;
     if (!this.channel.live) {
@@ -204,6 +214,7 @@ export class Playback {
       if (status.kind !== 'signal_lost') this.say({ kind: 'signal_lost' });
       return;
     }
+    if (stalled && now - status.since_ms > kGiveUpAfterMs) this.retryNow();
     if (status.kind === 'signal_lost') {
       if (this.liveAgainSince === 0) this.liveAgainSince = now;
       else if (now - this.liveAgainSince > kReviveAfterMs) this.retryNow();
@@ -224,6 +235,10 @@ export class Playback {
   private readonly onOnline = (): void => {
     if (this.status.kind === 'failed') this.retryNow();
   };
+}
+
+function cause(error: unknown): Failure {
+  return error instanceof ApiError ? fromStatus(error.status, error.code) : unknown(error);
 }
 
 function unknown(error: unknown): Failure {

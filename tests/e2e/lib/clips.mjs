@@ -1,0 +1,60 @@
+// Test clips, made once by Debian's ffmpeg into the cache: moving picture, burnt-in frame counter, a
+// tone. The length is a whole number of GOPs and of AAC frames.
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { barcodeFilter } from './barcode.mjs';
+import { kCache, run } from './workplace.mjs';
+
+// Raise it when what is made changes: old files stay unused.
+const kEdition = 2;
+
+async function make(name, args) {
+  mkdirSync(kCache, { recursive: true });
+  const path = join(kCache, `${name}-v${kEdition}.mp4`);
+  if (existsSync(path)) return path;
+  const partial = `${path}.${process.pid}.mp4`;
+  await run('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-y', ...args, '-movflags', '+faststart', partial]);
+  renameSync(partial, path);
+  return path;
+}
+
+const kSmall = { name: 'small-h264', size: '640x360', fps: 25, seconds: 96, bitrate: '700k', tone: 440, rate: 48000 };
+
+function source({ size, fps, seconds, tone, rate }) {
+  return [
+    '-f', 'lavfi', '-i', `testsrc2=s=${size}:r=${fps}:d=${seconds}`,
+    '-f', 'lavfi', '-i', `sine=frequency=${tone}:sample_rate=${rate}:d=${seconds},volume=0.2`,
+    '-vf', `${barcodeFilter()},format=yuv420p`,
+  ];
+}
+
+const x264 = ({ fps, bitrate }) => [
+  '-c:v', 'libx264', '-preset', 'veryfast', '-profile:v', 'high', '-b:v', bitrate, '-maxrate', bitrate,
+  '-bufsize', bitrate, '-g', `${fps * 2}`, '-keyint_min', `${fps * 2}`, '-sc_threshold', '0', '-bf', '2',
+];
+const aac = ['-c:a', 'aac', '-b:a', '96k', '-ac', '2'];
+
+async function h264(spec) {
+  return {
+    path: await make(spec.name, [...source(spec), ...x264(spec), ...aac]),
+    fps: spec.fps,
+    frames: spec.fps * spec.seconds,
+  };
+}
+
+/** 640x360 at 25 frames/s, H.264 High with B-frames, AAC, GOP 2 s. */
+export const smallClip = () => h264(kSmall);
+
+/** Other parameters, as after an encoder's restart with another preset: 480x270 at 30 frames/s. */
+export const otherClip = () =>
+  h264({ ...kSmall, name: 'other-h264', size: '480x270', fps: 30, seconds: 48, bitrate: '500k', tone: 660 });
+
+/** HEVC Main 10, for Enhanced RTMP and Firefox. */
+export async function hevcClip() {
+  const spec = { ...kSmall, name: 'small-hevc', seconds: 48, bitrate: '600k' };
+  const path = await make(spec.name, [
+    ...source(spec), '-pix_fmt', 'yuv420p10le', '-c:v', 'libx265', '-preset', 'ultrafast', '-tag:v', 'hvc1',
+    '-b:v', spec.bitrate, '-x265-params', 'keyint=50:min-keyint=50:scenecut=0:open-gop=0:log-level=error', ...aac,
+  ]);
+  return { path, fps: spec.fps, frames: spec.fps * spec.seconds };
+}

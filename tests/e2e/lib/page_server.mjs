@@ -1,0 +1,101 @@
+// The harness's own little web server: one page that plays a URL with the library of one's choice, and
+// the libraries from node_modules. It lives on another origin than the server under test, so every
+// playback here proves CORS as well.
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { kPageReader } from './barcode.mjs';
+import { freePort } from './workplace.mjs';
+
+const kModules = join(dirname(dirname(fileURLToPath(import.meta.url))), 'node_modules');
+const kLibraries = {
+  '/lib/shaka.js': 'shaka-player/dist/shaka-player.compiled-es2021.js',
+  '/lib/hls.js': 'hls.js/dist/hls.min.js',
+  '/lib/dash.js': 'dashjs/dist/modern/umd/dash.all.min.js',
+};
+
+const kStart = {
+  shaka: `
+    const player = new shaka.Player();
+    await player.attach(video);
+    player.addEventListener('error', (event) => window.problems.push('shaka ' + event.detail.code + ' ' + event.detail.severity));
+    await player.load(url);
+    window.libraryLatency = () => Date.now() - player.getPlayheadTimeAsDate().getTime();`,
+  hls: `
+    const player = new Hls({ lowLatencyMode: true });
+    player.on(Hls.Events.ERROR, (_, info) => { if (info.fatal) window.problems.push('hls.js ' + info.details); });
+    player.loadSource(url);
+    player.attachMedia(video);
+    window.libraryLatency = () => Date.now() - player.playingDate.getTime();`,
+  dash: `
+    const player = dashjs.MediaPlayer().create();
+    player.on(dashjs.MediaPlayer.events.ERROR, (event) => window.problems.push('dash.js ' + (event.error?.message ?? event.error)));
+    player.initialize(video, url, true);
+    window.libraryLatency = () => player.getCurrentLiveLatency() * 1000;`,
+  native: `
+    video.src = url;
+    window.libraryLatency = () => 0;`,
+};
+
+function page(library) {
+  const script = library === 'native' ? '' : `<script src="/lib/${library}.js"></script>`;
+  return `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>${library}</title>
+<video muted autoplay playsinline width="960"></video>${script}
+<script>${kPageReader}
+window.problems = [];
+window.stalls = 0;
+const video = document.querySelector('video');
+let started = false;
+video.addEventListener('playing', () => { started = true; });
+video.addEventListener('waiting', () => { if (started) window.stalls++; });
+video.addEventListener('error', () => window.problems.push('video error ' + video.error?.code));
+window.observe = () => {
+  const quality = video.getVideoPlaybackQuality();
+  let latency = null;
+  try { latency = window.libraryLatency() / 1000; } catch {}
+  return {
+    number: window.readBarcode(video), seen_ms: Date.now(), time: video.currentTime,
+    dropped: quality.droppedVideoFrames, frames: quality.totalVideoFrames, stalls: window.stalls,
+    width: video.videoWidth, height: video.videoHeight, paused: video.paused, rate: video.playbackRate,
+    library_latency: latency, problems: window.problems,
+    buffer: video.buffered.length ? video.buffered.end(video.buffered.length - 1) - video.currentTime : 0,
+  };
+};
+(async () => {
+  const url = new URLSearchParams(location.search).get('url');
+  ${kStart[library]}
+  await video.play();
+})().catch((error) => window.problems.push(String(error?.code ?? error)));
+</script>`;
+}
+
+export async function startPageServer() {
+  const port = await freePort();
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, 'http://localhost');
+    const library = /^\/play\/(\w+)$/.exec(pathname)?.[1];
+    if (library !== undefined && library in kStart) {
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page(library));
+      return;
+    }
+    const file = kLibraries[pathname];
+    if (file === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    const path = join(kModules, file);
+    response.writeHead(200, { 'content-type': 'text/javascript', 'content-length': (await stat(path)).size });
+    createReadStream(path).pipe(response);
+  });
+  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return {
+    playUrl: (library, url) => `http://127.0.0.1:${port}/play/${library}?url=${encodeURIComponent(url)}`,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections?.();
+      }),
+  };
+}

@@ -1,0 +1,104 @@
+// A kapok-server of its own for a test: config in a temporary folder, ports that nobody else has, killed
+// and started again with the same data when the test wants that.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort, Program, serverBinary, temporaryFolder, until } from './workplace.mjs';
+
+export const kKey = 'e2e-publish-key-0001';
+
+export class Server {
+  static async start({ channels = ['demo'], config = '', set = {} } = {}) {
+    const server = new Server();
+    server.folder = temporaryFolder('server');
+    server.ports = {
+      http: await freePort(), https: await freePort(), rtmp: await freePort(), rtmps: await freePort(),
+    };
+    server.data = join(server.folder.path, 'data');
+    mkdirSync(server.data);
+    server.config = join(server.folder.path, 'kapok.toml');
+    const channelTables = channels.map((id) => `[[channel]]\nid = "${id}"\nkey = "${kKey}"\n`);
+    // Plain keys in the file need a file that only its owner reads.
+    writeFileSync(server.config, `${config}\n${channelTables.join('\n')}`, { mode: 0o600 });
+    server.set = {
+      'rtmp.port': server.ports.rtmp,
+      'rtmps.port': server.ports.rtmps,
+      'http.port': server.ports.http,
+      'https.port': server.ports.https,
+      'data.dir': server.data,
+      ...set,
+    };
+    await server.launch();
+    return server;
+  }
+
+  async launch() {
+    const settings = Object.entries(this.set).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+    this.program = new Program(serverBinary(), ['--config', this.config, ...settings]);
+    try {
+      await until('/readyz', async () => {
+        if (!this.program.alive) throw new Error('kapok-server ended');
+        return (await fetch(`${this.url}/readyz`)).ok;
+      });
+    } catch (error) {
+      throw new Error(`${error.message}\n--- kapok-server said:\n${this.program.output}`);
+    }
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.ports.http}`;
+  }
+
+  publishUrl(channel = 'demo') {
+    return `rtmp://127.0.0.1:${this.ports.rtmp}/live/${channel}?key=${kKey}`;
+  }
+
+  get log() {
+    return this.program.output;
+  }
+
+  async kill() {
+    await this.program.stop('SIGKILL');
+  }
+
+  async stop() {
+    const result = await this.program.stop('SIGTERM', 10_000);
+    this.folder.remove();
+    return result;
+  }
+
+  async get(path, init = {}) {
+    const response = await fetch(`${this.url}${path}`, init);
+    if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
+    return response;
+  }
+
+  async text(path) {
+    return (await this.get(path)).text();
+  }
+
+  async json(path) {
+    return (await this.get(path)).json();
+  }
+
+  async bytes(path) {
+    return Buffer.from(await (await this.get(path)).arrayBuffer());
+  }
+
+  /** Waits until the channel can be played. */
+  async playable(channel = 'demo', timeout_ms = 15_000) {
+    await until(`${channel} to be playable`, async () => {
+      const master = await this.text(`/live/${channel}/master.m3u8`);
+      await this.text(`/live/${channel}/manifest.mpd`);
+      return master.includes('#EXT-X-STREAM-INF');
+    }, { timeout_ms });
+  }
+
+  async openSession(channel = 'demo') {
+    const response = await this.get('/api/v1/sessions', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ channel }),
+    });
+    return response.json();
+  }
+}
