@@ -1,0 +1,256 @@
+#include "server/hours/ledger/leaf.hpp"
+
+#include <cassert>
+#include <cstring>
+
+namespace kapok::ledger {
+
+namespace {
+
+constexpr std::size_t kCheckAt = 164;
+
+consteval std::array<std::uint32_t, 256> crc32c_table() {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    std::uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0x82F63B78U : 0U);
+    table[i] = value;
+  }
+  return table;
+}
+constexpr std::array<std::uint32_t, 256> kCrc32c = crc32c_table();
+
+std::uint32_t crc32c(std::uint32_t crc, ByteSpan bytes) {
+  for (const std::byte b : bytes)
+    crc = (crc >> 8) ^ kCrc32c[(crc ^ std::to_integer<std::uint32_t>(b)) & 255];
+  return crc;
+}
+
+std::uint32_t check_of(ByteSpan leaf) {
+  const std::uint32_t before = crc32c(0xFFFFFFFFU, leaf.first(kCheckAt));
+  return ~crc32c(before, leaf.subspan(kCheckAt + 4));
+}
+
+// Fixed-size output without a growing vector: this runs for every leaf.
+class LeafWriter {
+ public:
+  explicit LeafWriter(LeafBytes& out) : out_(out) {}
+  template <class T>
+  void number(T value) {
+    for (std::size_t i = sizeof(T); i-- > 0;)
+      out_[at_++] = static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8 * i));
+  }
+  void bytes(ByteSpan from) {
+    std::memcpy(out_.data() + at_, from.data(), from.size());
+    at_ += from.size();
+  }
+  std::size_t at() const { return at_; }
+
+ private:
+  LeafBytes& out_;
+  std::size_t at_ = 0;
+};
+
+template <class Array>
+void copy_to(Array& out, ByteSpan from) {
+  std::memcpy(out.data(), from.data(), out.size());
+}
+
+Digest256 digest_of(std::string_view id) {
+  return sha256(as_bytes(id));
+}
+
+}  // namespace
+
+LeafBytes encode(const Leaf& leaf) {
+  LeafBytes bytes{};
+  LeafWriter out(bytes);
+  out.number(static_cast<std::uint8_t>(leaf.kind));
+  out.number(kLeafVersion);
+  out.number(static_cast<std::uint8_t>(leaf.reason));
+  out.number(leaf.grade);
+  out.number(leaf.flags);
+  out.number(static_cast<std::uint8_t>(leaf.uhd));
+  out.number(leaf.codec);
+  out.number(leaf.opened_ms);
+  out.number(leaf.closed_ms);
+  out.number(leaf.media_from_ms);
+  out.number(leaf.media_to_ms);
+  out.number(leaf.content_from_ms);
+  out.bytes(leaf.session);
+  out.bytes(leaf.household);
+  out.bytes(leaf.salt);
+  out.number(leaf.programme);
+  out.number(leaf.work);
+  out.number(leaf.channel);
+  out.number(leaf.enterprise);
+  out.number(leaf.region);
+  out.number(leaf.credit_ms);
+  out.number(leaf.claimed_ms);
+  out.number(leaf.delivered_ms);
+  out.number(leaf.wall_ms);
+  out.number(leaf.bytes);
+  out.number(leaf.width);
+  out.number(leaf.height);
+  out.number(leaf.frame_rate_milli);
+  out.number(leaf.bit_depth);
+  out.number(leaf.primaries);
+  out.number(leaf.transfer);
+  out.number(std::uint8_t{0});
+  out.number(leaf.rate_milli);
+  out.number(leaf.rule_set);
+  assert(out.at() == kCheckAt);
+  out.number(std::uint32_t{0});
+  out.bytes(leaf.sha256);
+  assert(out.at() == kLeafBytes);
+  const std::uint32_t check = check_of(bytes);
+  for (std::size_t i = 0; i < 4; ++i)
+    bytes[kCheckAt + i] = static_cast<std::byte>(check >> (24 - 8 * i));
+  return bytes;
+}
+
+bool is_whole(ByteSpan bytes) {
+  if (bytes.size() != kLeafBytes) return false;
+  ByteReader in(bytes.subspan(kCheckAt));
+  return in.u32().value() == check_of(bytes);
+}
+
+Result<Leaf> decode_leaf(ByteSpan bytes) {
+  if (bytes.size() != kLeafBytes)
+    return fail(Errc::malformed, "leaf has {} bytes instead of {}", bytes.size(), kLeafBytes);
+  if (!is_whole(bytes)) return fail(Errc::malformed, "leaf check does not match its bytes");
+  ByteReader in(bytes);
+  Leaf leaf;
+  const std::uint8_t kind = KAPOK_TRY(in.u8());
+  const std::uint8_t version = KAPOK_TRY(in.u8());
+  if (version != kLeafVersion)
+    return fail(Errc::unsupported, "leaf version {} is not known here", version);
+  if (kind < static_cast<std::uint8_t>(LeafKind::rule_set) ||
+      kind > static_cast<std::uint8_t>(LeafKind::key))
+    return fail(Errc::malformed, "leaf kind {} is not known", kind);
+  leaf.kind = static_cast<LeafKind>(kind);
+  const std::uint8_t reason = KAPOK_TRY(in.u8());
+  if (reason > kLastReason) return fail(Errc::malformed, "leaf reason {} is not known", reason);
+  leaf.reason = static_cast<Reason>(reason);
+  leaf.grade = KAPOK_TRY(in.u8());
+  leaf.flags = KAPOK_TRY(in.u16());
+  if ((leaf.flags & ~kLeafFlags) != 0) return fail(Errc::malformed, "leaf flags are not known");
+  const std::uint8_t uhd = KAPOK_TRY(in.u8());
+  if (uhd > static_cast<std::uint8_t>(UhdClass::strict))
+    return fail(Errc::malformed, "leaf picture class {} is not known", uhd);
+  leaf.uhd = static_cast<UhdClass>(uhd);
+  leaf.codec = KAPOK_TRY(in.u8());
+  leaf.opened_ms = static_cast<std::int64_t>(KAPOK_TRY(in.u64()));
+  leaf.closed_ms = static_cast<std::int64_t>(KAPOK_TRY(in.u64()));
+  leaf.media_from_ms = static_cast<std::int64_t>(KAPOK_TRY(in.u64()));
+  leaf.media_to_ms = static_cast<std::int64_t>(KAPOK_TRY(in.u64()));
+  leaf.content_from_ms = static_cast<std::int64_t>(KAPOK_TRY(in.u64()));
+  copy_to(leaf.session, KAPOK_TRY(in.take(16)));
+  copy_to(leaf.household, KAPOK_TRY(in.take(16)));
+  copy_to(leaf.salt, KAPOK_TRY(in.take(16)));
+  leaf.programme = KAPOK_TRY(in.u64());
+  leaf.work = KAPOK_TRY(in.u64());
+  leaf.channel = KAPOK_TRY(in.u32());
+  leaf.enterprise = KAPOK_TRY(in.u32());
+  leaf.region = KAPOK_TRY(in.u32());
+  leaf.credit_ms = KAPOK_TRY(in.u32());
+  leaf.claimed_ms = KAPOK_TRY(in.u32());
+  leaf.delivered_ms = KAPOK_TRY(in.u32());
+  leaf.wall_ms = KAPOK_TRY(in.u32());
+  leaf.bytes = KAPOK_TRY(in.u64());
+  leaf.width = KAPOK_TRY(in.u16());
+  leaf.height = KAPOK_TRY(in.u16());
+  leaf.frame_rate_milli = KAPOK_TRY(in.u32());
+  leaf.bit_depth = KAPOK_TRY(in.u8());
+  leaf.primaries = KAPOK_TRY(in.u8());
+  leaf.transfer = KAPOK_TRY(in.u8());
+  if (KAPOK_TRY(in.u8()) != 0) return fail(Errc::malformed, "leaf padding is not zero");
+  leaf.rate_milli = KAPOK_TRY(in.u16());
+  leaf.rule_set = KAPOK_TRY(in.u16());
+  KAPOK_TRY(in.skip(4));
+  copy_to(leaf.sha256, KAPOK_TRY(in.take(32)));
+  if (leaf.media_to_ms < leaf.media_from_ms || leaf.closed_ms < leaf.opened_ms)
+    return fail(Errc::malformed, "leaf interval runs backwards");
+  return leaf;
+}
+
+std::uint64_t number64_of(std::string_view id) {
+  if (id.empty()) return 0;
+  const Digest256 digest = digest_of(id);
+  ByteReader in(digest);
+  return in.u64().value();
+}
+std::uint32_t number32_of(std::string_view id) {
+  if (id.empty()) return 0;
+  const Digest256 digest = digest_of(id);
+  ByteReader in(digest);
+  return in.u32().value();
+}
+
+std::string_view name_of(Reason reason) {
+  switch (reason) {
+    case Reason::none:
+      return "none";
+    case Reason::not_delivered:
+      return "not_delivered";
+    case Reason::short_play:
+      return "short_play";
+    case Reason::too_fast:
+      return "too_fast";
+    case Reason::background:
+      return "background";
+    case Reason::faster_than_clock:
+      return "faster_than_clock";
+    case Reason::no_programme:
+      return "no_programme";
+    case Reason::not_reported:
+      return "not_reported";
+    case Reason::slate:
+      return "slate";
+    case Reason::black:
+      return "black";
+    case Reason::frozen:
+      return "frozen";
+    case Reason::bars:
+      return "bars";
+    case Reason::silence:
+      return "silence";
+  }
+  return "unknown";
+}
+
+std::string_view name_of(LeafKind kind) {
+  switch (kind) {
+    case LeafKind::rule_set:
+      return "RULESET";
+    case LeafKind::catalogue:
+      return "CATALOGUE";
+    case LeafKind::hour:
+      return "HOUR";
+    case LeafKind::view:
+      return "VIEW";
+    case LeafKind::correction:
+      return "CORRECTION";
+    case LeafKind::picture_event:
+      return "PICTURE_EVENT";
+    case LeafKind::report:
+      return "REPORT";
+    case LeafKind::key:
+      return "KEY";
+  }
+  return "UNKNOWN";
+}
+
+std::string_view name_of(UhdClass uhd) {
+  switch (uhd) {
+    case UhdClass::none:
+      return "none";
+    case UhdClass::loose:
+      return "loose";
+    case UhdClass::strict:
+      return "strict";
+  }
+  return "unknown";
+}
+
+}  // namespace kapok::ledger
