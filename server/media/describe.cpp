@@ -3,8 +3,13 @@
 #include <utility>
 
 #include "server/media/aac.hpp"
+#include "server/media/ac3.hpp"
+#include "server/media/av1.hpp"
 #include "server/media/avc.hpp"
+#include "server/media/flac.hpp"
 #include "server/media/hevc.hpp"
+#include "server/media/mp3.hpp"
+#include "server/media/opus.hpp"
 
 namespace kapok::media {
 
@@ -41,16 +46,89 @@ Result<void> describe_aac(Track& track) {
   return {};
 }
 
+Result<void> describe_av1(Track& track) {
+  const auto config = KAPOK_TRY(av1::parse_config(track.config.bytes()));
+  track.codec_string = av1::codec_string(config.sequence);
+  track.facts = config.sequence.facts;
+  return {};
+}
+
+Result<void> describe_opus(Track& track) {
+  const auto head = KAPOK_TRY(opus::parse_head(track.config.bytes()));
+  track.codec_string = "opus";
+  track.facts = AudioFacts{opus::kRate, head.channels, 0};  // packets of 2.5 to 120 ms may mix
+  return {};
+}
+
+Result<void> describe_flac(Track& track) {
+  track.facts = KAPOK_TRY(flac::parse_config(track.config.bytes()));
+  track.config = Buffer(KAPOK_TRY(flac::normalised(track.config.bytes())));
+  track.codec_string = "flac";
+  return {};
+}
+
+Result<void> describe_ac3(Track& track) {
+  track.facts = KAPOK_TRY(ac3::parse_dac3(track.config.bytes()));
+  track.codec_string = "ac-3";
+  return {};
+}
+
+Result<void> describe_eac3(Track& track) {
+  track.facts = KAPOK_TRY(ac3::parse_dec3(track.config.bytes()));
+  track.codec_string = "ec-3";
+  return {};
+}
+
 Result<void> describe_by_config(Track& track) {
   switch (track.codec) {
     case Codec::avc:
       return describe_avc(track);
     case Codec::hevc:
       return describe_hevc(track);
+    case Codec::av1:
+      return describe_av1(track);
     case Codec::aac:
       return describe_aac(track);
+    case Codec::opus:
+      return describe_opus(track);
+    case Codec::ac3:
+      return describe_ac3(track);
+    case Codec::eac3:
+      return describe_eac3(track);
+    case Codec::flac:
+      return describe_flac(track);
+    case Codec::mp3:
+    case Codec::unknown:
+      break;
+  }
+  return fail(Errc::unsupported, "codec {} has no configuration record", name_of(track.codec));
+}
+
+Result<void> describe_by_frame(Track& track, ByteSpan frame) {
+  switch (track.codec) {
+    case Codec::ac3: {
+      auto described = KAPOK_TRY(ac3::describe_ac3(frame));
+      track.config = Buffer(std::move(described.config));
+      track.facts = described.facts;
+      track.codec_string = "ac-3";
+      return {};
+    }
+    case Codec::eac3: {
+      auto described = KAPOK_TRY(ac3::describe_eac3(frame));
+      track.config = Buffer(std::move(described.config));
+      track.facts = described.facts;
+      track.codec_string = "ec-3";
+      return {};
+    }
+    case Codec::mp3:
+      track.facts = KAPOK_TRY(mp3::parse_frame(frame));
+      track.codec_string = "mp4a.6B";  // [mp4ra.org object types]
+      return {};
+    case Codec::av1:  // av1C need not hold the sequence header; then the bitstream does
+      if (auto config = av1::make_config(frame)) track.config = Buffer(std::move(*config));
+      return describe_av1(track);
     default:
-      return fail(Errc::unsupported, "codec {} is not supported", name_of(track.codec));
+      return describe_by_config(track);
   }
 }
 
@@ -78,8 +156,10 @@ Result<std::shared_ptr<const Track>> describe_track(TrackDraft draft) {
 }
 
 Result<std::shared_ptr<const Track>> describe_track_from_frame(TrackDraft draft,
-                                                               [[maybe_unused]] ByteSpan frame) {
-  return describe_track(std::move(draft));
+                                                               ByteSpan first_frame) {
+  auto track = KAPOK_TRY(begin(std::move(draft)));
+  KAPOK_TRY(describe_by_frame(track, first_frame));
+  return std::make_shared<const Track>(std::move(track));
 }
 
 std::shared_ptr<const Track> enriched(const std::shared_ptr<const Track>& track,
@@ -89,6 +169,7 @@ std::shared_ptr<const Track> enriched(const std::shared_ptr<const Track>& track,
   VideoFacts facts = *known;
   if (track->codec == Codec::avc) avc::enrich(facts, access_unit);
   if (track->codec == Codec::hevc) hevc::enrich(facts, access_unit);
+  if (track->codec == Codec::av1) av1::enrich(facts, access_unit);
   if (facts == *known) return track;
   Track more = *track;
   more.facts = facts;
@@ -111,6 +192,8 @@ RandomAccess random_access(const Track& track, ByteSpan access_unit) {
       const auto sps = hevc::parse_sps(config->first(hevc::kSps));
       return sps && sps->max_reorder == 0 ? RandomAccess::closed_gop : found;
     }
+    case Codec::av1:
+      return av1::random_access(access_unit);
     default:
       return RandomAccess::none;
   }
