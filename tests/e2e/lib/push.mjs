@@ -1,17 +1,22 @@
 // Encoders. Debian's ffmpeg pushes a clip in a loop, in real time, as an OBS at a venue would.
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Program, until } from './workplace.mjs';
+
+const legacyEncoder = (clip, url) =>
+  new Program('ffmpeg', [
+    '-hide_banner', '-loglevel', 'warning', '-nostdin', '-stats_period', '0.1', '-progress', 'pipe:1',
+    '-re', '-stream_loop', '-1', '-i', clip.path, '-map', '0:v:0', '-map', '0:a:0', '-c', 'copy',
+    '-f', 'flv', '-flvflags', 'no_duration_filesize', url,
+  ]);
 
 export class Push {
   /** clip: of clips.mjs; url: rtmp://127.0.0.1:1935/live/demo?key=... */
-  constructor(clip, url) {
+  constructor(clip, url, program = legacyEncoder(clip, url)) {
     this.clip = clip;
     this.startedAt = Infinity; // when frame 0 left the encoder, as near as its progress tells
     this.pushed_us = 0;
-    this.program = new Program('ffmpeg', [
-      '-hide_banner', '-loglevel', 'warning', '-nostdin', '-stats_period', '0.1', '-progress', 'pipe:1',
-      '-re', '-stream_loop', '-1', '-i', clip.path, '-map', '0:v:0', '-map', '0:a:0', '-c', 'copy',
-      '-f', 'flv', '-flvflags', 'no_duration_filesize', url,
-    ]);
+    this.program = program;
     let text = '';
     this.program.child.stdout.on('data', (chunk) => {
       text += chunk;
@@ -53,5 +58,34 @@ export class Push {
 
   stop() {
     return this.program.stop('SIGINT', 3_000);
+  }
+}
+
+const kEnhanced = join(dirname(fileURLToPath(import.meta.url)), 'push_enhanced.mjs');
+
+/** The same by FFmpeg 8.1 over Enhanced RTMP, for codecs that legacy RTMP does not have. */
+export class EnhancedPush extends Push {
+  constructor(clip, url) {
+    super(clip, url, new Program(process.execPath, [kEnhanced, clip.path, url]));
+    this.program.child.stdout.on('data', (chunk) => {
+      const start = /^start (\d+)/m.exec(String(chunk));
+      if (start !== null) this.startedAt = Number(start[1]);
+    });
+  }
+
+  async running(timeout_ms = 15_000) {
+    await until(
+      'the enhanced encoder to push',
+      () => {
+        if (!this.program.alive) throw new Error(`node-av ended: ${this.program.output}`);
+        return Date.now() - this.startedAt > 500;
+      },
+      { timeout_ms },
+    );
+    return this;
+  }
+
+  stop() {
+    return this.program.stop('SIGKILL');
   }
 }

@@ -6,6 +6,31 @@ import { freePort, Program, serverBinary, temporaryFolder, until } from './workp
 
 export const kKey = 'e2e-publish-key-0001';
 
+const tables = (id) => `
+[[channel]]
+id = "${id}"
+title = "Channel ${id}"
+key = "${kKey}"
+[[work]]
+id = "work-${id}"
+title = "Work ${id}"
+kind = "event"
+[[programme]]
+id = "programme-${id}"
+work = "work-${id}"
+channel = "${id}"
+enterprise = "e2e"
+start = 2020-01-01T00:00:00+08:00
+free = true
+new = true
+`;
+const kEnterprise = `
+[[enterprise]]
+id = "e2e"
+name = "End-to-end enterprise"
+kind = "broadcaster"
+`;
+
 export class Server {
   static async start({ channels = ['demo'], config = '', set = {} } = {}) {
     const server = new Server();
@@ -16,15 +41,16 @@ export class Server {
     server.data = join(server.folder.path, 'data');
     mkdirSync(server.data);
     server.config = join(server.folder.path, 'kapok.toml');
-    const channelTables = channels.map((id) => `[[channel]]\nid = "${id}"\nkey = "${kKey}"\n`);
     // Plain keys in the file need a file that only its owner reads.
-    writeFileSync(server.config, `${config}\n${channelTables.join('\n')}`, { mode: 0o600 });
+    writeFileSync(server.config, `${config}\n${channels.map(tables).join('\n')}\n${kEnterprise}`, { mode: 0o600 });
     server.set = {
       'rtmp.port': server.ports.rtmp,
       'rtmps.port': server.ports.rtmps,
       'http.port': server.ports.http,
       'https.port': server.ports.https,
       'data.dir': server.data,
+      'ledger.origin': 'e2e.kapok.local/hours',
+      'window.bytes': '1GiB',
       ...set,
     };
     await server.launch();

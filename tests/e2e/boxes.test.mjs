@@ -1,0 +1,92 @@
+// mp4box.js, an independent reader of ISO BMFF, agrees with our boxes and with our playlists.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import MP4Box from 'mp4box';
+import { smallClip } from './lib/clips.mjs';
+import { parseMediaPlaylist } from './lib/playlist.mjs';
+import { Push } from './lib/push.mjs';
+import { Server } from './lib/server.mjs';
+import { noServer, sleep } from './lib/workplace.mjs';
+
+const kSegments = 4;
+
+function read(init, segments) {
+  const file = MP4Box.createFile();
+  const result = { info: null, error: null, file };
+  file.onReady = (info) => {
+    result.info = info;
+  };
+  file.onError = (error) => {
+    result.error = error;
+  };
+  let at = 0;
+  for (const bytes of [init, ...segments]) {
+    const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+    buffer.fileStart = at;
+    at += bytes.length;
+    file.appendBuffer(buffer);
+  }
+  file.flush();
+  return result;
+}
+
+describe('boxes', { skip: noServer() }, () => {
+  let server, push, renditions;
+  before(async () => {
+    server = await Server.start();
+    push = await new Push(await smallClip(), server.publishUrl()).running();
+    await server.playable();
+    await sleep(11_000);
+    const master = await server.text('/live/demo/master.m3u8');
+    renditions = ['source', ...[...master.matchAll(/URI="([^"/]+)\/media\.m3u8"/g)].map((match) => match[1])];
+  });
+  after(async () => {
+    await push?.stop();
+    await server?.stop();
+  });
+
+  test('every rendition reads as one track of gapless fragments that last as long as the playlist says', async (t) => {
+    assert.ok(renditions.length >= 2, `renditions: ${renditions}`);
+    for (const rendition of renditions) {
+      const path = `/live/demo/${rendition}/`;
+      const playlist = parseMediaPlaylist(await server.text(`${path}media.m3u8`));
+      const listed = playlist.segments.slice(-kSegments);
+      const init = await server.bytes(path + listed[0].map);
+      const segments = await Promise.all(listed.map((segment) => server.bytes(path + segment.uri)));
+      const { info, error, file } = read(init, segments);
+      assert.equal(error, null);
+      assert.ok(info, `${rendition}: the init segment has a moov`);
+      assert.equal(info.tracks.length, 1);
+      assert.equal(info.isFragmented, true);
+      const [track] = info.tracks;
+      const samples = file.getTrackById(track.id).samples;
+      const timescale = track.timescale;
+
+      // Each fragment begins where the one before ends.
+      for (let i = 1; i < samples.length; i++) {
+        assert.equal(samples[i].dts, samples[i - 1].dts + samples[i - 1].duration, `${rendition}: sample ${i}`);
+      }
+      const sum_s = samples.reduce((sum, sample) => sum + sample.duration, 0) / timescale;
+      const listed_s = listed.reduce((sum, segment) => sum + segment.duration_s, 0);
+      assert.ok(Math.abs(sum_s - listed_s) < 0.005, `${rendition}: ${sum_s} s of samples, ${listed_s} s listed`);
+
+      if (track.type === 'video') {
+        assert.match(track.codec, /^avc1\.64001/);
+        assert.deepEqual([track.video.width, track.video.height], [640, 360]);
+        assert.equal(samples.length, Math.round(listed_s * 25));
+        assert.equal(samples[0].is_sync, true);
+        assert.equal(samples.filter((sample) => sample.is_sync).length, listed.length, 'one GOP a segment');
+        assert.ok(Math.min(...samples.map((sample) => sample.cts - samples[0].cts)) >= 0);
+      } else {
+        assert.equal(track.codec, 'mp4a.40.2');
+        assert.equal(track.audio.sample_rate, 48000);
+        assert.ok(samples.every((sample) => sample.duration * 48000 === 1024 * timescale));
+      }
+      const names = new Set(file.boxes.map((box) => box.type));
+      for (const name of ['ftyp', 'moov', 'moof', 'mdat']) assert.ok(names.has(name), `${rendition}: ${name}`);
+      const sequence = file.boxes.filter((box) => box.type === 'moof').map((box) => box.mfhd.sequence_number);
+      sequence.forEach((n, i) => assert.ok(i === 0 || n === sequence[i - 1] + 1, `${rendition}: mfhd ${n}`));
+      t.diagnostic(`${rendition}: ${track.codec}, ${samples.length} samples, ${sequence.length} fragments, timescale ${timescale}`);
+    }
+  });
+});

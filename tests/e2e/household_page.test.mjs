@@ -1,0 +1,154 @@
+// Our own page, as a household uses it: the list, the picture, the controls, the hours that come of it.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { complaints, kAutoplay, launchChromium, noChromium } from './lib/browsers.mjs';
+import { smallClip } from './lib/clips.mjs';
+import { viewedMs } from './lib/hours.mjs';
+import { Push } from './lib/push.mjs';
+import { Server } from './lib/server.mjs';
+import { kRoot, noServer, sleep, until } from './lib/workplace.mjs';
+
+const noPage = () =>
+  existsSync(join(kRoot, 'player', 'dist', 'index.html')) ? false : 'player/dist is not built (npm run build)';
+
+const video = (page) =>
+  page.evaluate(() => {
+    const v = document.querySelector('video');
+    const { totalVideoFrames } = v.getVideoPlaybackQuality();
+    return { time: v.currentTime, frames: totalVideoFrames, paused: v.paused, height: v.videoHeight };
+  });
+const playing = (page) =>
+  until('our page to play', async () => {
+    const before = await video(page);
+    await sleep(500);
+    const now = await video(page);
+    return now.time > before.time + 0.2 && now.frames > before.frames;
+  }, { timeout_ms: 20_000 });
+const statusOf = (page) => page.getAttribute('.frame', 'data-status');
+
+describe('the household page', { skip: noServer() || noChromium() || noPage() }, () => {
+  let server, push, browser;
+  before(async () => {
+    server = await Server.start();
+    push = await new Push(await smallClip(), server.publishUrl()).running();
+    await server.playable();
+    browser = await launchChromium({ args: [kAutoplay] });
+  });
+  after(async () => {
+    await browser?.close();
+    await push?.stop();
+    await server?.stop();
+  });
+
+  test('from the list to the picture, beacons on their way, hours in the report', async (t) => {
+    const page = await browser.newPage();
+    const problems = complaints(page);
+    const beacons = [];
+    page.on('response', (response) => {
+      if (response.url().endsWith('/beacon')) beacons.push(response.status());
+    });
+    await page.goto(`${server.url}/`);
+    await page.click('a.card');
+    assert.match(page.url(), /\/watch\/demo/);
+    await playing(page);
+    await sleep(12_000);
+    await page.keyboard.press('k');
+    await until('the pause', async () => (await video(page)).paused);
+    await until('two beacons', () => beacons.length >= 2);
+    assert.ok(beacons.every((status) => status >= 200 && status < 300), `beacon answers: ${beacons}`);
+    await page.close();
+    const viewed = await until('hours in the report', async () => {
+      const ms = await viewedMs(server);
+      return ms > 10_000 ? ms : false;
+    }, { timeout_ms: 40_000, every_ms: 1_000 });
+    t.diagnostic(`viewed ${viewed} ms`);
+    assert.deepEqual(problems, [], 'nothing on the console, no violation of the content security policy');
+  });
+
+  test('HLS on request, and the details panel tells a plausible latency', async (t) => {
+    const page = await browser.newPage();
+    await page.goto(`${server.url}/watch/demo?proto=hls&stats`);
+    await playing(page);
+    await sleep(3_000);
+    const stat = (name) => page.textContent(`[data-stat="${name}"]`);
+    assert.equal(await stat('protocol'), 'LL-HLS');
+    const latency = parseFloat(await stat('latency'));
+    t.diagnostic(`the page shows ${latency} s`);
+    assert.ok(latency > 0.1 && latency < 6, `latency ${latency}`);
+    await page.close();
+  });
+
+  test('a deep link, English, and the keyboard', async () => {
+    const page = await browser.newPage();
+    await page.goto(`${server.url}/?channel=demo&lang=en`);
+    await playing(page);
+    assert.equal(await page.getAttribute('html', 'lang'), 'en');
+    await page.keyboard.press('m');
+    assert.equal(await page.evaluate(() => document.querySelector('video').muted), true);
+    await page.keyboard.press('i');
+    await page.waitForSelector('.stats');
+    await page.keyboard.press(' ');
+    await until('the pause', async () => (await video(page)).paused);
+    await page.keyboard.press('l');
+    await playing(page);
+    await page.close();
+  });
+
+  test('an unknown channel is told, with a way back', async () => {
+    const page = await browser.newPage();
+    await page.goto(`${server.url}/watch/nothing-here?lang=en`);
+    await page.waitForSelector('.failure-title');
+    assert.match(await page.textContent('.failure-title'), /no such channel/i);
+    await page.click('.failure .secondary');
+    await page.waitForSelector('a.card');
+    await page.close();
+  });
+
+  test('refused autoplay shows a button that plays', async () => {
+    const strict = await launchChromium({ args: ['--autoplay-policy=document-user-activation-required'] });
+    try {
+      const page = await strict.newPage();
+      await page.goto(`${server.url}/watch/demo`);
+      await page.waitForSelector('.tap', { timeout: 15_000 });
+      assert.equal(await statusOf(page), 'refused_autoplay');
+      await page.click('.tap');
+      await playing(page);
+    } finally {
+      await strict.close();
+    }
+  });
+});
+
+describe('the household page without a signal', { skip: noServer() || noChromium() || noPage() }, () => {
+  let server, browser;
+  before(async () => {
+    server = await Server.start();
+    browser = await launchChromium({ args: [kAutoplay] });
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  test('it waits for the channel, plays when it comes, says so when it goes and plays on when it is back', async () => {
+    const page = await browser.newPage();
+    await page.goto(`${server.url}/watch/demo`);
+    await until('the signal to be missed', async () => (await statusOf(page)) === 'signal_lost', { timeout_ms: 20_000 });
+    const clip = await smallClip();
+    let push = await new Push(clip, server.publishUrl()).running();
+    try {
+      await until('playback', async () => (await statusOf(page)) === 'playing', { timeout_ms: 40_000 });
+      await playing(page);
+      await push.stop();
+      await until('the loss to be told', async () => (await statusOf(page)) === 'signal_lost', { timeout_ms: 30_000 });
+      push = await new Push(clip, server.publishUrl()).running();
+      await until('playback', async () => (await statusOf(page)) === 'playing', { timeout_ms: 40_000 });
+      await playing(page);
+    } finally {
+      await push.stop();
+      await page.close();
+    }
+  });
+});

@@ -1,0 +1,45 @@
+// Pushes a clip in a loop, in real time, over Enhanced RTMP by node-av (FFmpeg 8.1), which Debian's
+// ffmpeg cannot: HEVC, AV1, Opus ... Runs as a process of its own, so that native code can be killed and
+// cannot take the tests with it. Prints "start <epoch ms>" when the first packet has left.
+//   node push_enhanced.mjs CLIP URL
+import { Demuxer, Muxer } from 'node-av';
+
+const [, , clip, url] = process.argv;
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+let output = null;
+let indices = new Map();
+let started = 0;
+let offset_s = 0;
+for (;;) {
+  const input = await Demuxer.open(clip);
+  if (output === null) {
+    output = await Muxer.open(url, { format: 'flv', options: { flvflags: 'no_duration_filesize' } });
+    for (const stream of [input.video(), input.audio()]) {
+      if (stream !== undefined) indices.set(stream.index, output.addStream(stream));
+    }
+  }
+  let end_s = 0;
+  for await (const packet of input.packets()) {
+    if (packet === null) break;
+    const index = indices.get(packet.streamIndex);
+    if (index !== undefined) {
+      const { num, den } = packet.timeBase;
+      const dts_s = (Number(packet.dts) * num) / den;
+      end_s = Math.max(end_s, dts_s + (Number(packet.duration) * num) / den);
+      const shift = BigInt(Math.round((offset_s * den) / num));
+      packet.pts += shift;
+      packet.dts += shift;
+      const due = started + (offset_s + dts_s) * 1000;
+      if (started !== 0 && due > Date.now()) await sleep(due - Date.now());
+      await output.writePacket(packet, index);
+      if (started === 0) {
+        started = Date.now() - (offset_s + dts_s) * 1000;
+        console.log(`start ${started}`);
+      }
+    }
+    packet.free();
+  }
+  offset_s += end_s;
+  await input.close();
+}

@@ -1,0 +1,67 @@
+// An encoder that comes back with other parameters: one discontinuity, one new Period, and viewers who
+// were watching go on watching.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launchChromium, noChromium } from './lib/browsers.mjs';
+import { otherClip, smallClip } from './lib/clips.mjs';
+import { startPageServer } from './lib/page_server.mjs';
+import { numberOf, parseMediaPlaylist } from './lib/playlist.mjs';
+import { Push } from './lib/push.mjs';
+import { Server } from './lib/server.mjs';
+import { untilMoving, watch } from './lib/watching.mjs';
+import { noServer, sleep, until } from './lib/workplace.mjs';
+
+describe('an encoder reconnects with another picture size and frame rate', { skip: noServer() || noChromium() }, () => {
+  let server, push, pages, browser;
+  const players = [];
+  before(async () => {
+    server = await Server.start();
+    push = await new Push(await smallClip(), server.publishUrl()).running();
+    await server.playable();
+    pages = await startPageServer();
+    browser = await launchChromium();
+    for (const [library, manifest] of [['shaka', 'manifest.mpd'], ['hls', 'master.m3u8']]) {
+      const page = await browser.newPage();
+      await page.goto(pages.playUrl(library, `${server.url}/live/demo/${manifest}`));
+      await untilMoving(page);
+      players.push({ library, page });
+    }
+    await sleep(4_000);
+    await push.stop();
+    push = await new Push(await otherClip(), server.publishUrl()).running();
+  });
+  after(async () => {
+    await browser?.close();
+    await pages?.stop();
+    await push?.stop();
+    await server?.stop();
+  });
+
+  for (const [i, library] of ['shaka', 'hls'].entries()) {
+    test(`${library} goes on without being touched, with the new picture`, async (t) => {
+      const { page } = players[i];
+      await until(`the new picture in ${library}`, async () => {
+        const { height, problems } = await page.evaluate('window.observe()');
+        if (problems.length > 0) throw new Error(problems.join('; '));
+        return height === 270;
+      }, { timeout_ms: 30_000 });
+      const seen = await watch(page, 4);
+      assert.ok(seen.at(-1).time > seen[0].time + 2.5, `${seen[0].time} -> ${seen.at(-1).time}`);
+      t.diagnostic(`${library}: latency ${push.latency(seen.at(-1).number, seen.at(-1).seen_ms).toFixed(2)} s, ${seen.at(-1).stalls} stalls`);
+    });
+  }
+
+  test('one discontinuity, one new init segment, numbers run on', async () => {
+    const playlist = parseMediaPlaylist(await server.text('/live/demo/source/media.m3u8'));
+    assert.equal(playlist.segments.filter((segment) => segment.discontinuity).length, 1);
+    assert.equal(new Set(playlist.segments.map((segment) => segment.map)).size, 2);
+    playlist.segments.forEach((segment, i) => assert.equal(numberOf(segment), playlist.sequence + i));
+  });
+
+  test('two Periods, the second begins where the first ends or later', async () => {
+    const mpd = await server.text('/live/demo/manifest.mpd');
+    const starts = [...mpd.matchAll(/<Period[^>]*\bstart="PT([\d.]+)S"/g)].map((match) => Number(match[1]));
+    assert.equal([...mpd.matchAll(/<Period\b/g)].length, 2, mpd);
+    if (starts.length === 2) assert.ok(starts[1] > starts[0]);
+  });
+});
