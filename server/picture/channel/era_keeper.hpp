@@ -1,0 +1,76 @@
+// What of a channel outlives its feeds: the running era, its clock, where the timeline ends, and
+// the rendering behind them. Decides whether a feed that comes (back) continues the era or begins a
+// new one. On the home shard.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/base/clock.hpp"
+#include "server/base/log.hpp"
+#include "server/picture/channel/rendering.hpp"
+#include "server/picture/channel/timeline.hpp"
+
+namespace kapok::channel {
+
+enum class Continuity : std::uint8_t {
+  may_continue,
+  broken,  // a jump, a change of parameters: a new era whatever the tracks
+};
+
+struct AirRequest {
+  std::string feed;
+  std::vector<packaging::RenditionTrack> tracks;  // timescale already that of the channel
+  MonoTime arrival;                               // of the first packet, without jitter
+  Continuity continuity = Continuity::may_continue;
+};
+
+class EraKeeper {
+ public:
+  // Longer without a packet and players have run dry: a discontinuity tells them to start afresh,
+  // a hole of that length in the era would only stall them.
+  static constexpr nanoseconds kContinueWithin = seconds(5);
+
+  EraKeeper(std::unique_ptr<Rendering> rendering, const Clock& clock, Log log);
+
+  Result<void> open();
+
+  struct Start {
+    ChannelTime at{0};
+    bool new_era = false;
+  };
+  Start begin(AirRequest request);
+  void add_track(packaging::RenditionTrack track);
+  void update_track(packaging::RenditionTrack track);
+  // The packet is in channel time; `end`: where the timeline now ends.
+  Result<void> append(const std::string& rendition, const media::Packet& packet, ChannelTime end);
+  void set_live();
+  void set_idle();
+  Task<> close();
+
+  bool live() const { return live_since_.has_value(); }
+  std::optional<UtcTime> live_since() const { return live_since_; }
+  ChannelTime end() const { return end_; }
+  std::uint64_t eras() const { return eras_; }
+
+ private:
+  bool continues(const AirRequest& request) const;
+
+  std::unique_ptr<Rendering> rendering_;
+  const Clock& clock_;
+  Log log_;
+  std::string feed_;
+  std::vector<packaging::RenditionTrack> tracks_;
+  ChannelClock era_clock_;
+  MonoTime last_arrival_;
+  ChannelTime end_{0};
+  std::uint64_t eras_ = 0;
+  std::optional<UtcTime> live_since_;
+};
+
+// Whether packets of `b` decode with the init segment of `a`.
+bool same_parameters(const media::Track& a, const media::Track& b);
+
+}  // namespace kapok::channel

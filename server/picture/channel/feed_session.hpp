@@ -1,0 +1,99 @@
+// One publish of one feed, from the grant to its end: its tracks, what is measured of them, its
+// first packets (StartGate) and its mapping to channel time (Timeline). Lives on the channel's home
+// shard; the sink outside may outlive it, then take() refuses.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/picture/channel/live_facts.hpp"
+#include "server/picture/channel/rendering.hpp"
+#include "server/picture/channel/rendition_names.hpp"
+#include "server/picture/channel/shard_sink.hpp"
+#include "server/picture/channel/start_gate.hpp"
+#include "server/picture/channel/timeline.hpp"
+
+namespace kapok::channel {
+
+class Channel;
+
+enum class TrackNews : std::uint8_t {
+  unchanged,
+  ignored,  // a kind or codec that is not packaged
+  fresh,
+  updated,  // facts only
+  changed,  // packets that follow need another init segment
+};
+
+class FeedSession final : public FeedIntake {
+ public:
+  // Real feeds have a picture, some sound, some captions; more is an attack or a bug.
+  static constexpr std::size_t kMaxTracks = 32;
+
+  struct TrackState {
+    std::shared_ptr<const media::Track> announced;
+    std::shared_ptr<const media::Track> rendered;  // in channel time, completed; null: not on air
+    std::string rendition;                         // empty: not packaged
+    TrackMeter meter;
+    Unwrapper unwrap;
+    bool complete_at_next_sync = true;  // see media::enriched
+  };
+
+  FeedSession(Channel& channel, std::string feed, media::PublishRequest request, MonoTime opened,
+              UtcTime since);
+
+  // FeedIntake
+  Result<void> take(media::FeedItem item) override;
+  void cut(std::string_view reason) override;
+
+  Result<TrackNews> announce(const std::shared_ptr<const media::Track>& track);
+  // Counts it and undoes a wrap that ingest missed; nullptr when its track was never announced or
+  // is not packaged.
+  TrackState* measure(std::shared_ptr<const media::Packet>& packet);
+  TrackState& track(media::TrackId id) { return tracks_.at(id); }
+  // Gives it its rendition and what an init segment is made from, at its first (sync) packet.
+  packaging::RenditionTrack render(TrackState& track, const media::Packet& first);
+  // Back to waiting for an era's start.
+  void wait_at_gate();
+  void leave_gate() { at_gate_ = false; }
+  void drop(std::uint64_t packets) { dropped_ += packets; }
+  void count_discontinuity() { ++discontinuities_; }
+  void fill(FeedFacts& facts, MonoTime now) const;
+  // The channel lets go: take() refuses from now on. Returns how to tell the connection.
+  std::function<void(std::string_view)> detach();
+
+  const std::string& feed() const { return feed_; }
+  const std::string& peer() const { return request_.peer; }
+  bool at_gate() const { return at_gate_; }
+  MonoTime last_sign() const { return last_packet_.value_or(opened_); }
+  std::optional<MonoTime> last_packet() const { return last_packet_; }
+  StartGate& gate() { return gate_; }
+  Timeline& timeline() { return timeline_; }
+
+  // Where it went on air; packets before that are of no use.
+  ChannelTime air_start{0};
+  bool continuity_broken = false;
+  bool told_of_refusal = false;  // a log line once, not per packet
+
+ private:
+  Channel* channel_;
+  std::string feed_;
+  media::PublishRequest request_;
+  MonoTime opened_;
+  UtcTime since_;
+  std::optional<MonoTime> last_packet_;
+  std::map<media::TrackId, TrackState> tracks_;
+  RenditionNames names_;
+  StartGate gate_;
+  Timeline timeline_;
+  bool at_gate_ = true;
+  std::uint64_t packets_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t dropped_ = 0;
+  std::uint32_t discontinuities_ = 0;
+};
+
+}  // namespace kapok::channel

@@ -1,0 +1,68 @@
+// Tests only: a rendering that writes down what it was asked for.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/picture/channel/rendering.hpp"
+
+namespace kapok::channel {
+
+struct RenderingRecord {
+  struct Era {
+    UtcTime start;
+    std::vector<packaging::RenditionTrack> tracks;
+  };
+  struct Appended {
+    std::string rendition;
+    media::Packet packet;
+    std::size_t era = 0;  // index into eras
+  };
+  UtcTime recovered_end{};
+  std::vector<Era> eras;
+  std::vector<packaging::RenditionTrack> added;
+  std::vector<packaging::RenditionTrack> updated;
+  std::vector<Appended> packets;
+  int lives = 0;
+  int idles = 0;
+  bool closed = false;
+
+  std::vector<Appended> of(const std::string& rendition) const {
+    std::vector<Appended> found;
+    for (const Appended& one : packets)
+      if (one.rendition == rendition) found.push_back(one);
+    return found;
+  }
+};
+
+class RecordedRendering final : public Rendering {
+ public:
+  explicit RecordedRendering(std::shared_ptr<RenderingRecord> record)
+      : record_(std::move(record)) {}
+  Result<UtcTime> open() override { return record_->recovered_end; }
+  void start_era(UtcTime start, std::vector<packaging::RenditionTrack> tracks) override {
+    record_->eras.push_back({start, std::move(tracks)});
+  }
+  void add_track(packaging::RenditionTrack track) override {
+    record_->added.push_back(std::move(track));
+  }
+  void update_track(packaging::RenditionTrack track) override {
+    record_->updated.push_back(std::move(track));
+  }
+  Result<void> append(const std::string& rendition, const media::Packet& packet) override {
+    record_->packets.push_back({rendition, packet, record_->eras.size() - 1});
+    return {};
+  }
+  void feed_live() override { ++record_->lives; }
+  void feed_idle() override { ++record_->idles; }
+  Task<> close() override {
+    record_->closed = true;
+    co_return;
+  }
+
+ private:
+  std::shared_ptr<RenderingRecord> record_;
+};
+
+}  // namespace kapok::channel
