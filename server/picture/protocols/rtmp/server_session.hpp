@@ -67,6 +67,7 @@ class RtmpServerSession {
   // What happened since, in order. Swaps, so that a caller's vector keeps its memory.
   void take_events(std::vector<ServerEvent>& events);
   Bytes take_output();
+  std::size_t output_size() const { return output_.size(); }
 
   void grant_publish();
   // `code` is what NetStream.Publish.* says ("BadName", "Unauthorized", "Rejected"); encoders show

@@ -1,0 +1,100 @@
+#include "server/picture/ingest/rtmp/transport.hpp"
+
+#include <unistd.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/write.hpp>
+#include <utility>
+
+namespace kapok::ingest {
+
+namespace asio = boost::asio;
+
+namespace {
+Error network_error(const boost::system::error_code& error, std::string_view what) {
+  if (error == asio::error::eof || error == asio::error::connection_reset ||
+      error == asio::error::broken_pipe || error == asio::error::operation_aborted ||
+      error == asio::ssl::error::stream_truncated)
+    return {Errc::closed, fmt::format("{}: {}", what, error.message())};
+  return {Errc::io, fmt::format("{}: {}", what, error.message())};
+}
+}  // namespace
+
+RtmpTransport::RtmpTransport(Tcp::socket socket) : plain_(std::move(socket)) {}
+
+RtmpTransport::RtmpTransport(Tcp::socket socket, std::shared_ptr<asio::ssl::context> context)
+    : plain_(socket.get_executor()), context_(std::move(context)) {
+  tls_.emplace(std::move(socket), *context_);
+}
+
+Task<Result<void>> RtmpTransport::handshake() {
+  if (!tls_) co_return Result<void>();
+  auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::server, kAsValue);
+  if (error) co_return fail(Errc::malformed, "TLS handshake: {}", error.message());
+  co_return Result<void>();
+}
+
+Task<Result<std::size_t>> RtmpTransport::read(std::array<std::span<std::byte>, 2> room) {
+  const std::array<asio::mutable_buffer, 2> buffers{
+      asio::mutable_buffer(room[0].data(), room[0].size()),
+      asio::mutable_buffer(room[1].data(), room[1].size())};
+  boost::system::error_code failure;
+  std::size_t count = 0;
+  if (tls_) {
+    auto [error, size] = co_await tls_->async_read_some(buffers, kAsValue);
+    failure = error;
+    count = size;
+  } else {
+    auto [error, size] = co_await plain_.async_read_some(buffers, kAsValue);
+    failure = error;
+    count = size;
+  }
+  if (failure) co_return std::unexpected(network_error(failure, "read"));
+  co_return count;
+}
+
+Task<Result<void>> RtmpTransport::write(ByteSpan bytes) {
+  const asio::const_buffer buffer(bytes.data(), bytes.size());
+  boost::system::error_code failure;
+  if (tls_) {
+    auto [error, size] = co_await asio::async_write(*tls_, buffer, kAsValue);
+    failure = error;
+  } else {
+    auto [error, size] = co_await asio::async_write(plain_, buffer, kAsValue);
+    failure = error;
+  }
+  if (failure) co_return std::unexpected(network_error(failure, "write"));
+  co_return Result<void>();
+}
+
+void RtmpTransport::end_sending() {
+  boost::system::error_code ignored;
+  socket().shutdown(Tcp::socket::shutdown_send, ignored);
+}
+
+void RtmpTransport::close() {
+  boost::system::error_code ignored;
+  socket().close(ignored);
+}
+
+Result<RtmpTransport::Loose> RtmpTransport::loosen() {
+  boost::system::error_code error;
+  const Tcp::endpoint local = plain_.local_endpoint(error);
+  if (error) return std::unexpected(network_error(error, "socket"));
+  const int handle = plain_.release(error);
+  if (error) return std::unexpected(network_error(error, "release"));
+  return Loose{handle, local.protocol()};
+}
+
+Result<void> RtmpTransport::fasten(Loose loose, asio::any_io_executor shard) {
+  plain_ = Tcp::socket(std::move(shard));
+  boost::system::error_code error;
+  plain_.assign(loose.protocol, loose.handle, error);
+  if (!error) return {};
+  ::close(loose.handle);
+  return std::unexpected(network_error(error, "assign"));
+}
+
+}  // namespace kapok::ingest
