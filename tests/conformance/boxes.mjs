@@ -85,7 +85,7 @@ function check(name) {
     }
     samples += trun.sample_count;
     assert.equal(file.boxes[index + 1].size, payload + 8);
-    if (sequence === 1) assert.equal(earliest, start, "tfdt is the first presentation time");
+    if (sequence === 1) assert.equal(start, expected.first_tfdt);
   });
   assert.equal(samples, expected.samples);
   assert.equal(earliest, expected.first_pts);

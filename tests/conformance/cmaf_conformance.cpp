@@ -3,12 +3,12 @@
 // leaves <case>.mp4 and <case>.json (what mp4box.js is to find in it) in KAPOK_CONFORMANCE_DIR.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <sstream>
 
 #include "server/base/crypto.hpp"
 #include "server/media/describe.hpp"
@@ -106,26 +106,38 @@ Bytes read_file(const fs::path& path) {
   return to_bytes(text);
 }
 
+void write_file(const fs::path& path, ByteSpan bytes) {
+  std::ofstream(path, std::ios::binary)
+      .write(as_text(bytes).data(), static_cast<std::streamsize>(bytes.size()));
+}
+
 struct Material {
   std::shared_ptr<const Track> track;
   std::vector<Sample> samples;
 };
 
-// Channel time: the tests run in 2026, not at 0.
-std::int64_t channel_start(const Track& track) {
-  return std::int64_t{1'790'000'000} * track.timescale;
+// Times as a packager sees them: dts never after pts (FFmpeg's cmaf flag made offsets negative),
+// and channel time: it is 2026, not 1970.
+void move_to_channel_time(Material& material) {
+  std::int64_t reorder = 0;
+  for (const Sample& sample : material.samples)
+    reorder = std::max(reorder, (sample.dts - sample.pts).count);
+  const media::Ticks start{std::int64_t{1'790'000'000} * material.track->timescale};
+  for (Sample& sample : material.samples) {
+    sample.dts += start - media::Ticks{reorder};
+    sample.pts += start;
+  }
 }
 
-// ffprobe's packets, "pts,duration,size,flags" a line, with `by` taken off each pts.
-std::string packets_of(const std::string& path, std::int64_t by) {
-  std::istringstream lines(
-      run("ffprobe -v error -show_entries packet=pts,duration,size,flags -of csv=p=0 " + path));
+// "pts size flags" a packet, as ffprobe sees a file and as the samples say themselves.
+std::string packets_of(const std::string& path) {
+  return run("ffprobe -v error -show_entries packet=pts,size,flags -of csv=p=0 " + path);
+}
+std::string packets_of(const std::vector<Sample>& samples) {
   std::string out;
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t comma = line.find(',');
-    if (comma == std::string::npos) return line;  // an error message
-    out += std::to_string(std::stoll(line.substr(0, comma)) - by) + line.substr(comma) + "\n";
-  }
+  for (const Sample& sample : samples)
+    out += fmt::format("{},{},{}\n", sample.pts.count, sample.payload.size(),
+                       sample.sync ? "K_" : "__");
   return out;
 }
 
@@ -169,14 +181,9 @@ Material read_material(const fs::path& path, Codec codec) {
 }
 
 // Parts of at most ten samples, segments at every fifth part or sync packet.
-Bytes repackage(const Material& material) {
+Bytes repackage(const Material& material, media::Ticks shift) {
   Bytes out = write_init(*material.track);
-  std::vector<Sample> samples = material.samples;
-  for (Sample& sample : samples) {
-    sample.dts.count += channel_start(*material.track);
-    sample.pts.count += channel_start(*material.track);
-  }
-  const media::Ticks shift = samples.front().pts - samples.front().dts;
+  const std::vector<Sample>& samples = material.samples;
   const bool video = material.track->kind == media::TrackKind::video;
   std::uint32_t sequence = 0;
   for (std::size_t from = 0; from < samples.size();) {
@@ -206,6 +213,21 @@ class Conformance : public testing::TestWithParam<Case> {
     fs::create_directories(folder_);
     setenv("SVT_LOG", "1", 1);  // errors only
   }
+  // What boxes.mjs is to find.
+  void write_expectation(const std::string& suffix, const Material& material,
+                         std::int64_t shift) const {
+    const Track& track = *material.track;
+    const Sample& first = material.samples.front();
+    const auto* video = track.video();
+    const auto* audio = track.audio();
+    std::ofstream(file(suffix)) << fmt::format(
+        R"({{"codec":"{}","samples":{},"timescale":{},"first_pts":{},"first_tfdt":{},"width":{},)"
+        R"("height":{},"rate":{},"channels":{},"mastering":{},"light":{}}})",
+        track.codec_string, material.samples.size(), track.timescale, first.pts.count,
+        first.dts.count + shift, video ? video->width : 0, video ? video->height : 0,
+        audio ? audio->sample_rate : 0, audio ? audio->channels : 0,
+        video && video->mastering.has_value(), video && video->light.has_value());
+  }
   fs::path file(const std::string& suffix) const { return folder_ / (GetParam().name + suffix); }
 
  private:
@@ -225,7 +247,7 @@ TEST_P(Conformance, OtherProgramsFindWhatTheEncoderMade) {
                 "-frag_duration 300000 " +
                 reference),
             "");
-  const Material material = read_material(reference, test.codec);
+  Material material = read_material(reference, test.codec);
   ASSERT_TRUE(material.track);
   EXPECT_EQ(material.track->codec_string, test.codec_string);
   if (const auto* video = material.track->video())
@@ -242,9 +264,8 @@ TEST_P(Conformance, OtherProgramsFindWhatTheEncoderMade) {
     EXPECT_EQ(*(*made)->audio(), *material.track->audio());
   }
 
-  const Bytes bytes = repackage(material);
-  std::ofstream(ours, std::ios::binary)
-      .write(as_text(bytes).data(), static_cast<std::streamsize>(bytes.size()));
+  move_to_channel_time(material);
+  write_file(ours, repackage(material, {}));
 
   // The alternative transfer SEI is folded into colr, which FFmpeg 5.1 does not know of.
   const bool folded = test.name == "hevc-hlg-alternative";
@@ -255,24 +276,21 @@ TEST_P(Conformance, OtherProgramsFindWhatTheEncoderMade) {
       (test.codec == Codec::avc ? "field_order," : "") +  // of HEVC only in QuickTime's fiel box
       "r_frame_rate,sample_rate,channels,channel_layout -of default=nw=1 ";
   EXPECT_EQ(run(stream + ours), run(stream + source));
-  const std::int64_t era = channel_start(*material.track);
-  EXPECT_EQ(packets_of(ours, era), packets_of(reference, 0));
+  // To the tick: were it not so, video and audio would part in players built on FFmpeg.
+  EXPECT_EQ(packets_of(ours), packets_of(material.samples));
   // Decoded, frame by frame.
   const auto decoded = [&](const std::string& path) {
     return run("ffmpeg -v error -nostdin -i " + path + " -map 0:0 -f framemd5 - | grep -v '^#'");
   };
   EXPECT_EQ(decoded(ours), decoded(reference));
 
-  std::ofstream json(file(".json"));
-  const auto* video = material.track->video();
-  const auto* audio = material.track->audio();
-  json << fmt::format(
-      R"({{"codec":"{}","samples":{},"timescale":{},"first_pts":{},"width":{},"height":{},)"
-      R"("rate":{},"channels":{},"mastering":{},"light":{}}})",
-      test.codec_string, material.samples.size(), material.track->timescale,
-      material.samples.front().pts.count + era, video ? video->width : 0, video ? video->height : 0,
-      audio ? audio->sample_rate : 0, audio ? audio->channels : 0,
-      video && video->mastering.has_value(), video && video->light.has_value());
+  write_expectation(".json", material, 0);
+  const media::Ticks reorder = material.samples.front().pts - material.samples.front().dts;
+  if (reorder == media::Ticks{}) return;
+  const std::string strict = file("-strict.mp4").string();
+  write_file(strict, repackage(material, reorder));
+  EXPECT_EQ(decoded(strict), decoded(reference));
+  write_expectation("-strict.json", material, reorder.count);
 }
 
 TEST_P(Conformance, Hdr10MetadataIsFound) {

@@ -2,13 +2,17 @@
 // are handed through by reference and never copied: write head and samples in order with pwritev.
 // Pure functions, no I/O.
 //
-// Time. Presentation time is always exactly Sample::pts: tfdt plus composition offset, and there
-// is no edit list, so tracks that share a channel timeline stay in sync whatever their decode times
-// are. CMAF (cmf2) and DASH-IF want the tfdt of a segment to be the presentation time of its first
-// picture, with negative offsets in a version 1 trun for reordered pictures behind it; players
-// place segments by tfdt alone. So a track has one decode_shift, pts - dts of the first sync packet
-// of an era (decode_shift_of), that is added to every dts of that era: the sync picture's offset
-// becomes 0 and tfdt stays continuous. Zero for audio.
+// Time. Presentation time is always exactly Sample::pts: tfdt plus composition offset (version 1
+// trun), and there is no edit list, so tracks that share a channel timeline stay in sync whatever
+// their decode times are. tfdt is dts + decode_shift. There are two good values for that:
+//   0: offsets are not negative, a segment's tfdt is the reorder delay before its first picture.
+//   decode_shift_of(first sync packet of the era): tfdt is the first picture's presentation time,
+//     as the cmf2 brand and DASH-IF want it, and reordered pictures have negative offsets.
+// Players on Media Source Extensions place by pts and show the same with both. libavformat (5.1 and
+// 8.1 measured), and so what is built on it, adds the largest negative offset of a track to all its
+// pts, which puts video behind its audio by the reorder delay: prefer 0, although a strict cmf2
+// checker will note it. Whatever is chosen must not change within an era, or decode time would
+// jump.
 #pragma once
 
 #include <cstdint>
