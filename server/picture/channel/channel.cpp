@@ -229,7 +229,9 @@ void Channel::hold(FeedSession& session, const FeedSession::TrackState& track,
     session.drop(1);
     return;
   }
-  session.gate().add({std::move(packet), *feed});
+  const nanoseconds composition =
+      media::to_nanoseconds(packet->pts - packet->dts, track.announced->timescale);
+  session.gate().add({std::move(packet), *feed, composition});
 }
 
 void Channel::go_on_air(FeedSession& session) {
@@ -252,7 +254,9 @@ void Channel::go_on_air(FeedSession& session) {
   services_.log.info("feed.on_air", {{"feed", session.feed()}, {"new_era", start.new_era}});
   session.continuity_broken = false;
   session.air_start = start.at;
-  session.timeline().anchor(opening.feed, MonoTime(opening.feed + opening.delay), start.at);
+  session.lead = opening.composition;
+  session.timeline().anchor(opening.feed, MonoTime(opening.feed + opening.delay),
+                            start.at - session.lead);
   session.leave_gate();
   for (const HeldPacket& held : opening.packets) {
     // A jump among them starts the waiting again; the rest is from before it.
@@ -287,7 +291,7 @@ void Channel::put_out(FeedSession& session, const std::shared_ptr<const media::P
     era_.update_track(session.render(track, *packet));
   }
   const Timescale timescale = track.rendered->timescale;
-  if (media::to_nanoseconds(placed.dts, timescale) + nanoseconds(1000) < session.air_start) {
+  if (media::to_nanoseconds(placed.pts, timescale) + nanoseconds(1000) < session.air_start) {
     session.drop(1);  // sound from before the first picture
     return;
   }
@@ -300,7 +304,8 @@ void Channel::put_out(FeedSession& session, const std::shared_ptr<const media::P
   out.dts = placed.dts;
   out.pts = placed.pts;
   out.duration = placed.duration;
-  if (auto appended = era_.append(track.rendition, out, session.timeline().end()); !appended) {
+  if (auto appended = era_.append(track.rendition, out, session.timeline().end() + session.lead);
+      !appended) {
     session.drop(1);
     if (!std::exchange(session.told_of_refusal, true))
       services_.log.error("feed.packet_refused", {{"feed", session.feed()},

@@ -83,10 +83,12 @@ struct Publisher {
     announce(video_track(1, 1000, {50, 1}));
     announce(audio_track(2, 1000, 48'000), "asc");
   }
-  Result<void> packet(media::TrackId track, std::int64_t ms, bool sync, std::size_t size = 100) {
+  Result<void> packet(media::TrackId track, std::int64_t ms, bool sync, std::size_t size = 100,
+                      std::int64_t composition = 0) {
     auto packet = std::make_shared<media::Packet>();
     packet->track = track;
-    packet->dts = packet->pts = {ms};
+    packet->dts = {ms};
+    packet->pts = {ms + composition};
     packet->sync = sync;
     packet->payload = Buffer(Bytes(size));
     packet->arrival = at.clock.mono();
@@ -141,6 +143,44 @@ TEST_F(Fixture, KeepsTheDistanceOfSoundAndPicture) {
   ASSERT_FALSE(audio.empty());
   const auto apart = time_of(audio.front()) - time_of(video.front());
   EXPECT_NEAR(std::chrono::duration<double>(apart).count(), 0.001, 0.00002);
+}
+
+TEST_F(Fixture, AnEraOfAFeedWithBFramesBeginsWithItsFirstPresentation) {
+  const UtcTime began = clock.utc();
+  const auto send = [&](Publisher& publisher) {
+    // I P B B at 25 fps, with sound that runs from before the first picture.
+    for (int i = 0; i < 100; ++i) {
+      const std::array<std::int64_t, 4> compositions{80, 160, 40, 40};
+      ASSERT_TRUE(
+          publisher.packet(1, i * 40, i % 50 == 0, 100,
+                           i % 50 == 0 ? 80 : compositions[static_cast<std::size_t>(i) % 4]));
+      ASSERT_TRUE(publisher.packet(2, i * 40 + 1, true, 10));
+      clock.advance(milliseconds(40));
+    }
+  };
+  Publisher publisher(*this, "main", "a");
+  publisher.announce_both();
+  send(publisher);
+  ASSERT_EQ(record->eras.size(), 1U);
+  const ChannelTime start = record->eras[0].start.time_since_epoch();
+  EXPECT_EQ(start, began.time_since_epoch()) << "within 100 ms of arrival means the picture";
+  const auto video = record->of("source");
+  EXPECT_EQ(media::to_nanoseconds(video[0].packet.pts, 90'000), start);
+  EXPECT_EQ(time_of(video[0]), start - milliseconds(80));
+  EXPECT_EQ(std::chrono::round<milliseconds>(time_of(record->of("audio-1")[0]) - start),
+            milliseconds(1));
+  // It comes back at once: decode times go on rising.
+  ASSERT_TRUE(publisher.give(EndOfFeed{}));
+  Publisher again(*this, "main", "b");
+  again.announce_both();
+  send(again);
+  EXPECT_EQ(record->eras.size(), 1U);
+  for (const char* rendition : {"source", "audio-1"}) {
+    const auto packets = record->of(rendition);
+    EXPECT_GE(packets.size(), 195U);
+    for (std::size_t i = 1; i < packets.size(); ++i)
+      ASSERT_GT(packets[i].packet.dts, packets[i - 1].packet.dts) << rendition << i;
+  }
 }
 
 TEST_F(Fixture, AnAudioTrackThatIsAnnouncedLateIsAdded) {

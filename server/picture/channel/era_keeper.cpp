@@ -47,6 +47,7 @@ EraKeeper::Start EraKeeper::begin(AirRequest request) {
   era_clock_ = {request.arrival, at};
   feed_ = std::move(request.feed);
   tracks_ = request.tracks;
+  last_.clear();
   end_ = at;
   ++eras_;
   const UtcTime start{std::chrono::duration_cast<microseconds>(at)};
@@ -73,6 +74,10 @@ Result<void> EraKeeper::append(const std::string& rendition, const media::Packet
                                ChannelTime end) {
   last_arrival_ = std::max(last_arrival_, packet.arrival);
   end_ = std::max(end_, end);
+  const auto [last, first] = last_.try_emplace(rendition, packet.dts);
+  if (!first && packet.dts <= last->second)
+    return fail(Errc::malformed, "dts {} does not follow {}", packet.dts.count, last->second.count);
+  last->second = packet.dts;
   return rendering_->append(rendition, packet);
 }
 

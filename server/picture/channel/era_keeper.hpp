@@ -3,6 +3,8 @@
 // new one. On the home shard.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,7 +46,8 @@ class EraKeeper {
   Start begin(AirRequest request);
   void add_track(packaging::RenditionTrack track);
   void update_track(packaging::RenditionTrack track);
-  // The packet is in channel time; `end`: where the timeline now ends.
+  // The packet is in channel time; `end`: where the timeline now ends, as presented. Errors: the
+  // rendering's, and a packet that does not follow the last one of its rendition.
   Result<void> append(const std::string& rendition, const media::Packet& packet, ChannelTime end);
   void set_live();
   void set_idle();
@@ -64,6 +67,7 @@ class EraKeeper {
   std::string feed_;
   std::vector<packaging::RenditionTrack> tracks_;
   ChannelClock era_clock_;
+  std::map<std::string, media::Ticks, std::less<>> last_;  // dts by rendition, of this era
   MonoTime last_arrival_;
   ChannelTime end_{0};
   std::uint64_t eras_ = 0;

@@ -73,8 +73,10 @@ class FeedSession final : public FeedIntake {
   StartGate& gate() { return gate_; }
   Timeline& timeline() { return timeline_; }
 
-  // Where it went on air; packets before that are of no use.
+  // Where it went on air; what is to be seen or heard before that is of no use.
   ChannelTime air_start{0};
+  // How long before its presentation the first picture is decoded: eras begin with a presentation.
+  nanoseconds lead{0};
   bool continuity_broken = false;
   bool told_of_refusal = false;  // a log line once, not per packet
 

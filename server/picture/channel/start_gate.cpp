@@ -113,7 +113,10 @@ GateOpening StartGate::open() {
   for (const HeldPacket& held : held_) {
     if (held.packet->track != *lead) continue;
     const nanoseconds delay = held.packet->arrival.time_since_epoch() - held.feed;
-    if (first) opening.feed = held.feed;
+    if (first) {
+      opening.feed = held.feed;
+      opening.composition = std::max(nanoseconds::zero(), held.composition);
+    }
     opening.delay = first ? delay : std::min(opening.delay, delay);
     first = false;
   }

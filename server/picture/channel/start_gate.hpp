@@ -16,7 +16,8 @@ namespace kapok::channel {
 
 struct HeldPacket {
   std::shared_ptr<const media::Packet> packet;
-  nanoseconds feed{0};  // its decode time on the feed's clock
+  nanoseconds feed{0};         // its decode time on the feed's clock
+  nanoseconds composition{0};  // presentation minus decode time
 };
 
 // With what, and at which distance between feed time and arrival, the era starts.
@@ -24,6 +25,7 @@ struct GateOpening {
   std::vector<HeldPacket> packets;
   std::vector<media::TrackId> tracks;  // those that have shown a packet, in id order
   nanoseconds feed{0};                 // of the packet that starts the era
+  nanoseconds composition{0};          // likewise: its picture is the first to be seen
   nanoseconds delay{0};                // least arrival - feed time of the leading track
 };
 

@@ -1,0 +1,62 @@
+#include <gtest/gtest.h>
+
+#include "server/base/ids.hpp"
+#include "server/picture/channel/feed_choice.hpp"
+#include "server/picture/channel/rendition_names.hpp"
+#include "server/picture/channel/simulated_feed_test.hpp"
+
+namespace kapok::channel {
+namespace {
+
+media::Track audio(media::TrackId id, std::string language) {
+  media::Track track = audio_track(id, 1000, 48'000);
+  track.language = std::move(language);
+  return track;
+}
+
+TEST(RenditionNames, AreTheOnesThatOthersScriptAgainst) {
+  RenditionNames names;
+  EXPECT_EQ(names.name(video_track(1, 1000, {})), "source");
+  EXPECT_EQ(names.name(video_track(5, 1000, {})), "source-2");
+  EXPECT_EQ(names.name(audio(2, "zh-Hans")), "audio-zh-hans");
+  EXPECT_EQ(names.name(audio(3, "")), "audio-2");
+  EXPECT_EQ(names.name(audio(4, "zh-Hans")), "audio-zh-hans-2");
+  EXPECT_EQ(names.name(audio(2, "en")), "audio-zh-hans") << "a track keeps its name";
+}
+
+TEST(RenditionNames, AreValidAndUniqueWhateverTheLanguageSays) {
+  RenditionNames names;
+  std::vector<std::string> seen;
+  media::TrackId id = 0;
+  for (const char* language :
+       {"", "und", "../etc", "1", "2", "x/y", "a b", "zh", "ZH", "zh-2",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
+    const std::string name = names.name(audio(id++, language));
+    EXPECT_TRUE(is_valid_id(name)) << name;
+    EXPECT_EQ(std::ranges::count(seen, name), 0) << name;
+    seen.push_back(name);
+  }
+}
+
+TEST(FeedChoice, PrefersTheLiveFeedOfHighestPriority) {
+  const FeedChoice choice;
+  const MonoTime now{seconds(100)};
+  const FeedStanding live{.priority = 1, .connected = true, .last_packet = now};
+  FeedStanding better = live;
+  better.priority = 2;
+  FeedStanding silent = better;
+  silent.last_packet = now - milliseconds(2'001);
+  const FeedStanding fresh{.priority = 9, .connected = true, .last_packet = {}};
+  const FeedStanding absent{.priority = 99, .connected = false, .last_packet = {}};
+  using Feeds = std::vector<FeedStanding>;
+  EXPECT_EQ(choice.choose(Feeds{absent}, std::nullopt, now), std::nullopt);
+  EXPECT_EQ(choice.choose(Feeds{absent, live, better}, 1, now), 2U);
+  EXPECT_EQ(choice.choose(Feeds{absent, live, silent}, 2, now), 1U);
+  EXPECT_EQ(choice.choose(Feeds{live, fresh}, 0, now), 0U) << "nothing seen of it yet";
+  EXPECT_EQ(choice.choose(Feeds{live, live}, 1, now), 1U) << "no change without a reason";
+  EXPECT_EQ(choice.choose(Feeds{live, live}, std::nullopt, now), 0U);
+  EXPECT_EQ(choice.choose(Feeds{silent, fresh}, 0, now), 0U);
+}
+
+}  // namespace
+}  // namespace kapok::channel
