@@ -78,7 +78,7 @@ class Packager {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace kapok::packaging

@@ -68,6 +68,10 @@ struct Era {
   UtcTime start_utc;
   std::uint64_t base = 0;
   microseconds segment_duration{0};
+  // EXT-X-DISCONTINUITY-SEQUENCE of its segments: the same in all renditions. An era that only
+  // re-anchors the grid (a drifting encoder) continues the one before without a discontinuity.
+  std::uint32_t discontinuity_sequence = 0;
+  microseconds window{0};  // time shift promised to DASH clients
 };
 
 // What stays the same for a rendition within an era.
@@ -80,9 +84,12 @@ struct RenditionInfo {
   std::uint32_t target_duration_s = 0;  // EXT-X-TARGETDURATION
   std::uint32_t bandwidth = 0;          // bit/s, peak over a segment as HLS wants it; grows only
   std::uint32_t average_bandwidth = 0;
+  // False once a GOP was so long that a segment had to start without a sync packet.
+  bool independent_segments = true;
 };
 
-// Events, in the order in which they must be applied.
+// Events, in the order in which they must be applied. EraOpened and RenditionOpened for something
+// that is already known replace what was said before (bandwidth has grown, the window has shrunk).
 struct EraOpened {
   Era era;
 };

@@ -1,0 +1,234 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <pugixml.hpp>
+
+#include "server/picture/packaging/listing.hpp"
+
+namespace kapok::packaging {
+
+namespace {
+
+// What players aim at. A part and its fetch, a frame of decoder delay and one late scheduler slice
+// fit below it; ServiceDescription lets a player that stalls back off to the maximum.
+constexpr milliseconds kLatencyTarget{1'200};
+constexpr milliseconds kLatencyMin{500};
+constexpr milliseconds kLatencyMax{6'000};
+// How soon a player learns of a new Period or rendition; the text rarely changes, so nearly every
+// refresh is a 304.
+constexpr seconds kMinimumUpdatePeriod{2};
+
+std::string xs_duration(microseconds time) {
+  const auto us = time.count();
+  if (us % 1'000'000 == 0) return fmt::format("PT{}S", us / 1'000'000);
+  std::string text = fmt::format("PT{}.{:06}", us / 1'000'000, us % 1'000'000);
+  while (text.ends_with('0')) text.pop_back();
+  return text + "S";
+}
+
+void descriptor(pugi::xml_node parent, const char* name, const char* scheme, unsigned value) {
+  pugi::xml_node node = parent.append_child(name);
+  node.append_attribute("schemeIdUri") = scheme;
+  node.append_attribute("value") = value;
+}
+
+// [DVB A168 5.2.5] HDR is essential (who does not know it must not play it),
+// plain BT.709 is only told.
+void write_colour(pugi::xml_node set, const media::VideoFacts& video) {
+  const char* name = media::dynamic_range_of(video.colour) == media::DynamicRange::sdr
+                         ? "SupplementalProperty"
+                         : "EssentialProperty";
+  constexpr unsigned kUnspecified = 2;
+  if (video.colour.primaries != kUnspecified)
+    descriptor(set, name, "urn:mpeg:mpegB:cicp:ColourPrimaries", video.colour.primaries);
+  if (video.colour.transfer != kUnspecified)
+    descriptor(set, name, "urn:mpeg:mpegB:cicp:TransferCharacteristics", video.colour.transfer);
+  if (video.colour.matrix != kUnspecified)
+    descriptor(set, name, "urn:mpeg:mpegB:cicp:MatrixCoefficients", video.colour.matrix);
+}
+
+void write_utc_timing(pugi::xml_node parent) {
+  pugi::xml_node timing = parent.append_child("UTCTiming");
+  timing.append_attribute("schemeIdUri") = "urn:mpeg:dash:utc:http-xsdate:2014";
+  timing.append_attribute("value") = "/time";
+}
+
+// [ISO/IEC 23001-8] ChannelConfiguration for the layouts that have a code point.
+unsigned channel_configuration(unsigned channels) {
+  switch (channels) {
+    case 7:
+      return 11;  // 6.1
+    case 8:
+      return 12;  // 7.1
+    default:
+      return channels;
+  }
+}
+
+void write_representation(pugi::xml_node set, const Era& era, const RenditionListing& listing) {
+  const RenditionInfo& info = listing.info;
+  const media::Track& track = *listing.init->track;
+  const std::int64_t start =
+      media::from_microseconds(era.start_utc.time_since_epoch(), info.timescale).count;
+  pugi::xml_node node = set.append_child("Representation");
+  node.append_attribute("id") = info.id.c_str();
+  node.append_attribute("bandwidth") = info.bandwidth;
+  node.append_attribute("codecs") = track.codec_string.c_str();
+  if (const media::VideoFacts* video = track.video()) {
+    node.append_attribute("width") = video->width;
+    node.append_attribute("height") = video->height;
+    node.append_attribute("sar") =
+        fmt::format("{}:{}", std::max(video->sample_aspect.numerator, 1U),
+                    std::max(video->sample_aspect.denominator, 1U))
+            .c_str();
+    if (const std::string rate = format_frame_rate(video->frame_rate); !rate.empty())
+      node.append_attribute("frameRate") = rate.c_str();
+  }
+  if (const media::AudioFacts* audio = track.audio()) {
+    node.append_attribute("audioSamplingRate") = audio->sample_rate;
+    if (audio->channels > 0)
+      descriptor(node, "AudioChannelConfiguration", "urn:mpeg:mpegB:cicp:ChannelConfiguration",
+                 channel_configuration(audio->channels));
+  }
+  pugi::xml_node reference = node.append_child("ProducerReferenceTime");
+  reference.append_attribute("id") = 0;
+  reference.append_attribute("inband") = "false";
+  reference.append_attribute("type") = "encoder";
+  reference.append_attribute("wallClockTime") = format_utc(era.start_utc).c_str();
+  reference.append_attribute("presentationTime") = start;
+  write_utc_timing(reference);
+  pugi::xml_node segments = node.append_child("SegmentTemplate");
+  segments.append_attribute("timescale") = info.timescale;
+  segments.append_attribute("duration") =
+      media::from_microseconds(era.segment_duration, info.timescale).count;
+  segments.append_attribute("startNumber") = era.base;
+  segments.append_attribute("presentationTimeOffset") = start;
+  // The first chunk can be fetched one part after the segment began: that is the real delay.
+  segments.append_attribute("availabilityTimeOffset") =
+      fmt::format("{:.3f}",
+                  static_cast<double>((era.segment_duration - info.part_target).count()) / 1e6)
+          .c_str();
+  segments.append_attribute("availabilityTimeComplete") = "false";
+  segments.append_attribute("initialization") =
+      fmt::format("{}/{}", info.id, listing.init->name).c_str();
+  segments.append_attribute("media") = fmt::format("{}/$Number$.m4s", info.id).c_str();
+}
+
+// Representations in one set can be switched between: same kind, language, codec, dynamic range.
+std::string set_key(const RenditionListing& listing) {
+  const media::Track& track = *listing.init->track;
+  if (const media::VideoFacts* video = track.video())
+    return fmt::format("0video {} {}", media::name_of(track.codec),
+                       static_cast<int>(media::dynamic_range_of(video->colour)));
+  const media::AudioFacts* audio = track.audio();
+  return fmt::format("1audio {} {} {}", listing.info.language, media::name_of(track.codec),
+                     audio ? audio->channels : 0);
+}
+
+void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListing* before) {
+  pugi::xml_node period = mpd.append_child("Period");
+  period.append_attribute("id") = fmt::format("era-{}", listing.era.id).c_str();
+  period.append_attribute("start") = xs_duration(listing.era.start_utc.time_since_epoch()).c_str();
+  if (listing.duration)
+    period.append_attribute("duration") = xs_duration(*listing.duration).c_str();
+  std::map<std::string, std::vector<const RenditionListing*>> sets;
+  for (const RenditionListing& rendition : listing.renditions) {
+    if (rendition.info.kind != media::TrackKind::video &&
+        rendition.info.kind != media::TrackKind::audio)
+      continue;
+    sets[set_key(rendition)].push_back(&rendition);
+  }
+  unsigned id = 0;
+  bool first_audio = true;
+  for (const auto& [key, members] : sets) {
+    const media::Track& track = *members.front()->init->track;
+    const RenditionInfo& info = members.front()->info;
+    pugi::xml_node set = period.append_child("AdaptationSet");
+    set.append_attribute("id") = id++;
+    set.append_attribute("contentType") = track.video() ? "video" : "audio";
+    set.append_attribute("mimeType") = track.video() ? "video/mp4" : "audio/mp4";
+    if (!info.language.empty()) set.append_attribute("lang") = info.language.c_str();
+    set.append_attribute("segmentAlignment") = "true";
+    const bool independent = std::all_of(members.begin(), members.end(), [](const auto* member) {
+      return member->info.independent_segments;
+    });
+    if (independent) set.append_attribute("startWithSAP") = 1;
+    if (const media::VideoFacts* video = track.video()) write_colour(set, *video);
+    // [ISO/IEC 23009-1 5.3.2.4] an era that only re-anchored the grid plays on without a seam.
+    if (before && before->era.discontinuity_sequence == listing.era.discontinuity_sequence) {
+      pugi::xml_node continuity = set.append_child("SupplementalProperty");
+      continuity.append_attribute("schemeIdUri") = "urn:mpeg:dash:period-continuity:2015";
+      continuity.append_attribute("value") = fmt::format("era-{}", before->era.id).c_str();
+    }
+    const bool main = track.video() || first_audio;
+    if (track.audio()) first_audio = false;
+    pugi::xml_node role = set.append_child("Role");
+    role.append_attribute("schemeIdUri") = "urn:mpeg:dash:role:2011";
+    role.append_attribute("value") = main ? "main" : "alternate";
+    for (const RenditionListing* member : members) write_representation(set, listing.era, *member);
+  }
+}
+
+struct TextWriter final : pugi::xml_writer {
+  std::string text;
+  void write(const void* bytes, size_t size) override {
+    text.append(static_cast<const char*>(bytes), size);
+  }
+};
+
+}  // namespace
+
+std::string format_frame_rate(const media::Rational& rate) {
+  if (rate.numerator == 0 || rate.denominator == 0) return {};
+  const std::uint32_t divisor = std::gcd(rate.numerator, rate.denominator);
+  const std::uint32_t numerator = rate.numerator / divisor;
+  const std::uint32_t denominator = rate.denominator / divisor;
+  return denominator == 1 ? fmt::format("{}", numerator)
+                          : fmt::format("{}/{}", numerator, denominator);
+}
+
+std::string write_dash_manifest(const std::vector<EraListing>& eras) {
+  if (eras.empty()) return {};
+  const Era& newest = eras.back().era;
+  microseconds longest{0};
+  for (const EraListing& listing : eras) longest = std::max(longest, listing.era.segment_duration);
+  pugi::xml_document document;
+  pugi::xml_node declaration = document.append_child(pugi::node_declaration);
+  declaration.append_attribute("version") = "1.0";
+  declaration.append_attribute("encoding") = "UTF-8";
+  pugi::xml_node mpd = document.append_child("MPD");
+  mpd.append_attribute("xmlns") = "urn:mpeg:dash:schema:mpd:2011";
+  mpd.append_attribute("profiles") =
+      "urn:mpeg:dash:profile:isoff-live:2011,"
+      "http://www.dashif.org/guidelines/low-latency-live-v5";
+  mpd.append_attribute("type") = "dynamic";
+  // Fixed for ever: channel time is UTC since 1970, so that no restart or republish moves it.
+  mpd.append_attribute("availabilityStartTime") = "1970-01-01T00:00:00Z";
+  // Not "now": the text must be the same bytes on every shard and for every viewer.
+  mpd.append_attribute("publishTime") = format_utc(newest.start_utc).c_str();
+  mpd.append_attribute("minimumUpdatePeriod") = xs_duration(kMinimumUpdatePeriod).c_str();
+  mpd.append_attribute("timeShiftBufferDepth") = xs_duration(newest.window).c_str();
+  mpd.append_attribute("suggestedPresentationDelay") = xs_duration(kLatencyTarget).c_str();
+  mpd.append_attribute("minBufferTime") = "PT1S";
+  mpd.append_attribute("maxSegmentDuration") = xs_duration(longest).c_str();
+  pugi::xml_node service = mpd.append_child("ServiceDescription");
+  service.append_attribute("id") = 0;
+  pugi::xml_node latency = service.append_child("Latency");
+  latency.append_attribute("referenceId") = 0;
+  latency.append_attribute("target") = kLatencyTarget.count();
+  latency.append_attribute("min") = kLatencyMin.count();
+  latency.append_attribute("max") = kLatencyMax.count();
+  pugi::xml_node rate = service.append_child("PlaybackRate");
+  rate.append_attribute("min") = "0.96";
+  rate.append_attribute("max") = "1.04";
+  for (std::size_t i = 0; i < eras.size(); ++i)
+    write_period(mpd, eras[i], i > 0 ? &eras[i - 1] : nullptr);
+  write_utc_timing(mpd);
+  TextWriter writer;
+  document.save(writer, " ", pugi::format_indent, pugi::encoding_utf8);
+  return std::move(writer.text);
+}
+
+}  // namespace kapok::packaging

@@ -1,0 +1,105 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+
+#include "server/picture/packaging/listing.hpp"
+
+namespace kapok::packaging {
+
+namespace {
+
+std::string_view video_range(const media::VideoFacts& facts) {
+  switch (media::dynamic_range_of(facts.colour)) {
+    case media::DynamicRange::pq:
+      return "PQ";
+    case media::DynamicRange::hlg:
+      return "HLG";
+    case media::DynamicRange::sdr:
+      break;
+  }
+  return "SDR";
+}
+
+// Renditions of one audio group are interchangeable, so a group has one codec.
+struct AudioGroup {
+  std::vector<const RenditionListing*> members;
+  std::string codec;
+  std::uint32_t bandwidth = 0;
+  std::uint32_t average = 0;
+};
+
+void write_audio_group(std::string& out, const std::string& id, const AudioGroup& group) {
+  bool first = true;
+  for (const RenditionListing* member : group.members) {
+    const std::string& language = member->info.language;
+    fmt::format_to(std::back_inserter(out), "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{}\"",
+                   id, member->info.id);
+    if (!language.empty()) fmt::format_to(std::back_inserter(out), ",LANGUAGE=\"{}\"", language);
+    fmt::format_to(std::back_inserter(out), ",DEFAULT={},AUTOSELECT=YES", first ? "YES" : "NO");
+    if (const media::AudioFacts* audio = member->init->track->audio(); audio && audio->channels > 0)
+      fmt::format_to(std::back_inserter(out), ",CHANNELS=\"{}\"", audio->channels);
+    fmt::format_to(std::back_inserter(out), ",URI=\"{}/media.m3u8\"\n", member->info.id);
+    first = false;
+  }
+}
+
+void write_variant(std::string& out, const RenditionListing& rendition, const std::string& group_id,
+                   const AudioGroup* group) {
+  const media::Track& track = *rendition.init->track;
+  std::string codecs = track.codec_string;
+  std::uint32_t bandwidth = rendition.info.bandwidth;
+  std::uint32_t average = rendition.info.average_bandwidth;
+  if (group) {
+    codecs += ',' + group->codec;
+    bandwidth += group->bandwidth;
+    average += group->average;
+  }
+  fmt::format_to(std::back_inserter(out), "#EXT-X-STREAM-INF:BANDWIDTH={}", bandwidth);
+  if (average > 0) fmt::format_to(std::back_inserter(out), ",AVERAGE-BANDWIDTH={}", average);
+  fmt::format_to(std::back_inserter(out), ",CODECS=\"{}\"", codecs);
+  if (const media::VideoFacts* video = track.video()) {
+    fmt::format_to(std::back_inserter(out), ",RESOLUTION={}x{}", video->width, video->height);
+    if (video->frame_rate.numerator > 0)
+      fmt::format_to(std::back_inserter(out), ",FRAME-RATE={:.3f}", video->frame_rate.value());
+    fmt::format_to(std::back_inserter(out), ",VIDEO-RANGE={}", video_range(*video));
+  }
+  if (group) fmt::format_to(std::back_inserter(out), ",AUDIO=\"{}\"", group_id);
+  fmt::format_to(std::back_inserter(out), "\n{}/media.m3u8\n", rendition.info.id);
+}
+
+}  // namespace
+
+std::string write_multivariant(const EraListing& era) {
+  std::map<std::string, AudioGroup> groups;
+  std::vector<const RenditionListing*> videos;
+  bool independent = true;
+  for (const RenditionListing& rendition : era.renditions) {
+    independent = independent && rendition.info.independent_segments;
+    if (rendition.info.kind == media::TrackKind::video) videos.push_back(&rendition);
+    if (rendition.info.kind != media::TrackKind::audio) continue;
+    const media::Track& track = *rendition.init->track;
+    AudioGroup& group = groups[fmt::format("audio-{}", media::name_of(track.codec))];
+    group.members.push_back(&rendition);
+    group.codec = track.codec_string;
+    group.bandwidth = std::max(group.bandwidth, rendition.info.bandwidth);
+    group.average = std::max(group.average, rendition.info.average_bandwidth);
+  }
+  std::string out = "#EXTM3U\n#EXT-X-VERSION:9\n";
+  if (independent) out += "#EXT-X-INDEPENDENT-SEGMENTS\n";
+  if (videos.empty()) {
+    // Audio alone: each rendition is a variant of its own.
+    for (const auto& [id, group] : groups)
+      for (const RenditionListing* member : group.members) write_variant(out, *member, id, nullptr);
+    return out;
+  }
+  for (const auto& [id, group] : groups) write_audio_group(out, id, group);
+  for (const RenditionListing* video : videos) {
+    if (groups.empty()) write_variant(out, *video, {}, nullptr);
+    for (const auto& [id, group] : groups) write_variant(out, *video, id, &group);
+  }
+  return out;
+}
+
+}  // namespace kapok::packaging

@@ -1,0 +1,34 @@
+// What the multivariant playlist and the DASH manifest are written from: the eras that still have
+// segments, oldest first, and their renditions. A plain value made by ChannelWindow.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/picture/packaging/window.hpp"
+
+namespace kapok::packaging {
+
+struct RenditionListing {
+  RenditionInfo info;
+  std::shared_ptr<const InitSegment> init;
+};
+
+struct EraListing {
+  Era era;
+  std::optional<microseconds> duration;  // known once the era has ended
+  std::vector<RenditionListing> renditions;
+};
+
+// [RFC 8216bis 4.4.6] of one era (the running one).
+std::string write_multivariant(const EraListing& era);
+// [ISO/IEC 23009-1] a dynamic MPD with one Period per era. Nothing in it changes while segments
+// come and go: the same bytes until an era, a rendition or a bandwidth changes.
+std::string write_dash_manifest(const std::vector<EraListing>& eras);
+
+// "50.000" for HLS, "50" or "30000/1001" for DASH; empty while unknown.
+std::string format_frame_rate(const media::Rational& rate);
+
+}  // namespace kapok::packaging

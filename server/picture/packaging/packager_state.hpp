@@ -1,0 +1,199 @@
+// The inside of Packager, shared by its sources: packager.cpp (jobs, cuts), packager_eras.cpp (when
+// an era starts and how it is cut), packager_recovery.cpp (what a restart brings back). All of it
+// lives on the channel's home shard; only what a job captures crosses to the writer thread.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/picture/packaging/packager.hpp"
+#include "server/picture/packaging/retention.hpp"
+#include "server/picture/packaging/segmenter.hpp"
+#include "server/picture/packaging/spool.hpp"
+#include "server/picture/packaging/timing.hpp"
+
+namespace kapok::packaging {
+
+using EventPointer = std::shared_ptr<const WindowEvent>;
+
+// What a job on the writer thread sends home.
+struct Outcome {
+  std::vector<EventPointer> events;
+  std::optional<evidence::Published> published;
+  std::optional<Error> error;
+  std::uint64_t bytes = 0;  // of a part
+  std::string rendition;
+  std::function<void()> then;  // on the home shard
+};
+
+std::shared_ptr<const InitSegment> make_init(std::shared_ptr<const media::Track> track);
+// The peak to publish for so many bytes in that time.
+std::uint32_t peak_of(std::uint64_t bytes, Ticks duration, Timescale timescale);
+std::shared_ptr<const media::Track> with_frame_rate(std::shared_ptr<const media::Track> track,
+                                                    const media::Rational& rate);
+
+struct PackagerSeries {
+  Counter& parts;
+  Counter& segments;
+  Counter& bytes;
+  Counter& gaps;
+  Counter& write_errors;
+  Counter& dropped_packets;
+  Gauge& spool_bytes;
+
+  PackagerSeries(Metrics& metrics, const std::string& channel)
+      : parts(metrics.counter("kapok_parts_total", "Parts published", {{"channel", channel}})),
+        segments(
+            metrics.counter("kapok_segments_total", "Segments published", {{"channel", channel}})),
+        bytes(metrics.counter("kapok_spool_written_bytes_total", "Bytes written to the spool",
+                              {{"channel", channel}})),
+        gaps(metrics.counter("kapok_gaps_total", "Segments published as EXT-X-GAP",
+                             {{"channel", channel}})),
+        write_errors(metrics.counter("kapok_spool_write_errors_total",
+                                     "Parts lost because they could not be written",
+                                     {{"channel", channel}})),
+        dropped_packets(metrics.counter("kapok_packaging_dropped_packets_total",
+                                        "Packets outside the era or before a sync packet",
+                                        {{"channel", channel}})),
+        spool_bytes(metrics.gauge("kapok_spool_bytes", "Bytes that the channel's window holds",
+                                  {{"channel", channel}})) {}
+};
+
+struct Packager::State : std::enable_shared_from_this<Packager::State> {
+  struct Live {
+    std::string id;
+    std::shared_ptr<const media::Track> track;
+    std::shared_ptr<const InitSegment> init;
+    RenditionInfo info;
+    std::unique_ptr<Segmenter> segmenter;  // while it is part of the running era
+    std::uint32_t sequence = 0;            // mfhd
+    Segment segment;                       // the open one, as the next job announces it
+    bool announced = false;                // its first part is on the way
+    bool lost_part = false;                // the writer's queue was full
+    std::uint64_t segment_bytes = 0;
+    std::uint64_t next_segment = 0;
+    std::uint64_t next_part = 0;
+    bool has_history = false;
+    std::uint64_t dropped_before = 0;
+    double average_bits = 0;  // slow mean of segment rates
+    // Of the previous era: what gaps before a new one belong to.
+    std::uint32_t last_era = 0;
+    std::optional<Ticks> last_dts;
+  };
+
+  PackagerOptions options;
+  PackagerServices services;
+  PackagerSeries series;
+  std::shared_ptr<Spool> spool;
+  Retention retention;
+  SegmentRules rules;
+
+  std::map<std::string, Live> live;
+  std::optional<EraGrid> grid;
+  std::uint64_t discontinuity_base = 0;
+  std::optional<Era> last_era;    // newest ever published, also of an earlier run
+  std::uint32_t last_target = 0;  // TARGETDURATION of the window so far
+  std::optional<IndexedTiming> timing;
+  bool timing_from_last_run = false;
+  bool running = false;
+
+  // An era that waits for its first GOP.
+  bool waiting = false;
+  UtcTime era_start;
+  std::vector<RenditionTrack> tracks;
+  std::string leader;
+  std::deque<std::pair<std::string, media::Packet>> held;
+  std::size_t held_bytes = 0;
+  bool leader_gop_began = false;
+  std::optional<Ticks> last_dts_of_leader;  // of its last sync packet
+
+  std::size_t jobs_out = 0;
+  boost::asio::steady_timer idle;
+  bool writer_behind = false;
+  bool disk_full = false;
+
+  State(PackagerOptions o, PackagerServices s)
+      : options(std::move(o)),
+        services(std::move(s)),
+        series(services.metrics, options.channel),
+        spool(std::make_shared<Spool>(options.directory)),
+        retention({options.window, options.window_bytes}),
+        rules{options.segment_target, options.segment_ceiling},
+        idle(services.home, boost::asio::steady_timer::time_point::max()) {}
+
+  template <class What>
+  EventPointer event(What what) const {
+    return std::make_shared<const WindowEvent>(WindowEvent{options.channel, std::move(what)});
+  }
+
+  // ---- jobs ----
+
+  // Runs on the writer thread after all earlier ones; its outcome comes home in the same order.
+  bool submit(std::function<Outcome(Spool&)> work);
+
+  void finished(const Outcome& outcome);
+
+  void report(const Error& error, const std::string& rendition);
+
+  // Structure: kept even when the writer is behind, by trying again with the next job.
+  std::deque<std::function<Outcome(Spool&)>> must_run;
+  void submit_structure(std::function<Outcome(Spool&)> work);
+  void retry_structure();
+  bool submit_media(std::function<Outcome(Spool&)> work);
+
+  // ---- recovery ----
+
+  Result<UtcTime> open();
+  void republish(const std::string& id, const SpoolIndex::Rendition& rendition, UtcTime& end);
+
+  // ---- eras ----
+
+  void start_era(UtcTime start, std::vector<RenditionTrack> with);
+  void end_era();
+  void begin_era(UtcTime start);
+  void open_rendition(const RenditionTrack& with, const GopTiming& gop);
+  void publish_rendition(Live& rendition);
+  bool timing_known();
+  void decide_without_gop();
+  void release_held();
+  bool hold(const std::string& rendition, const media::Packet& packet);
+  bool wrong_rhythm(Live& rendition, const media::Packet& packet);
+  void publish_era(const Era& era);
+  void seed_bandwidth(Live& rendition);
+  Ticks held_frame(const std::string& id) const;
+  void add_track(RenditionTrack track);
+  void update_track(RenditionTrack track);
+  std::shared_ptr<const InitSegment> recovered_init(const IndexedRendition& appearance) const;
+  void remember_timing(const GopTiming& measured);
+  GopTiming gop() const { return timing ? timing->timing : GopTiming{}; }
+
+  // ---- cuts ----
+
+  Result<void> append(const std::string& id, const media::Packet& packet);
+  Result<void> append_cut(Live& rendition, const media::Packet& packet);
+  void flush();
+  void apply(Live& rendition, std::vector<Cut>& cuts);
+  void on(Live& rendition, SegmentBegins& cut);
+  void on(Live& rendition, PartCut& cut);
+  void on(Live& rendition, SegmentEnds& cut);
+  void on(Live& rendition, SegmentMissed& cut);
+  void on(Live& rendition, GridMoved& cut);
+  void on(Live& rendition, CutWithoutSync& cut);
+  void measure_rate(Live& rendition, std::uint64_t bytes, Ticks duration);
+  void kept(const std::string& id, std::uint64_t number, UtcTime start, UtcTime end,
+            const SegmentDone& done, std::optional<std::uint64_t> available);
+  void retire();
+  IndexedSegment indexed(const Live& rendition, const Segment& segment) const {
+    return {rendition.id,  segment.number,     segment.era,       segment.discontinuity,
+            segment.start, segment.first_part, segment.init->name};
+  }
+};
+
+}  // namespace kapok::packaging

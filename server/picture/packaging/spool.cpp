@@ -1,0 +1,360 @@
+#include "server/picture/packaging/spool.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <charconv>
+#include <system_error>
+
+namespace kapok::packaging {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kIoVectors = 512;  // below IOV_MAX (1024)
+// An index is rewritten when most of it speaks of segments that are gone, and not below this: a
+// rewrite a minute is cheap, one a second is not.
+constexpr std::uint64_t kRotateBytes = 512 * 1024;
+constexpr std::size_t kMaxIndexBytes = std::size_t{1} << 30;
+
+Result<void> write_all(int descriptor, std::vector<iovec> vectors, std::uint64_t offset) {
+  std::size_t from = 0;
+  while (from < vectors.size()) {
+    const auto count = static_cast<int>(std::min(kIoVectors, vectors.size() - from));
+    const ssize_t wrote =
+        ::pwritev(descriptor, vectors.data() + from, count, static_cast<off_t>(offset));
+    if (wrote < 0) {
+      if (errno == EINTR) continue;
+      const int number = errno;
+      Error error = system_error(number, "write");
+      if (number == ENOSPC || number == EDQUOT) error.code = Errc::full;
+      return std::unexpected(std::move(error));
+    }
+    if (wrote == 0) return fail(Errc::io, "write: nothing written");
+    offset += static_cast<std::uint64_t>(wrote);
+    auto left = static_cast<std::size_t>(wrote);
+    while (left > 0 && left >= vectors[from].iov_len) left -= vectors[from++].iov_len;
+    while (from < vectors.size() && vectors[from].iov_len == 0) ++from;
+    if (left > 0) {
+      vectors[from].iov_base = static_cast<char*>(vectors[from].iov_base) + left;
+      vectors[from].iov_len -= left;
+    }
+  }
+  return {};
+}
+
+iovec vector_of(ByteSpan bytes) {
+  // writev takes void* for historical reasons and does not write to it.
+  return {const_cast<std::byte*>(bytes.data()), bytes.size()};
+}
+
+Result<Bytes> read_file(const fs::path& path, std::size_t limit) {
+  const FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) return std::unexpected(system_error(errno, "open " + path.string()));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0)
+    return std::unexpected(system_error(errno, "stat " + path.string()));
+  if (static_cast<std::uint64_t>(status.st_size) > limit)
+    return fail(Errc::limit, "{} is larger than {} bytes", path.string(), limit);
+  Bytes bytes(static_cast<std::size_t>(status.st_size));
+  std::size_t at = 0;
+  while (at < bytes.size()) {
+    const ssize_t got =
+        ::pread(file.get(), bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::unexpected(system_error(errno, "read " + path.string()));
+    if (got == 0) break;
+    at += static_cast<std::size_t>(got);
+  }
+  bytes.resize(at);
+  return bytes;
+}
+
+// Written beside it and renamed: whoever looks finds the old file or the whole new one.
+Result<FileHandle> replace_file(const fs::path& path, ByteSpan bytes) {
+  const fs::path fresh = path.string() + ".new";
+  FileHandle file(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file.is_open()) return std::unexpected(system_error(errno, "create " + fresh.string()));
+  auto written = write_all(file.get(), {vector_of(bytes)}, 0);
+  if (!written) {
+    ::unlink(fresh.c_str());
+    return std::unexpected(std::move(written).error().within(fresh.string()));
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0)
+    return std::unexpected(system_error(errno, "rename " + fresh.string()));
+  return file;
+}
+
+std::uint64_t size_of(const fs::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return 0;
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+}  // namespace
+
+fs::path Spool::path_of(const std::string& rendition, std::uint64_t number) const {
+  return directory_ / rendition / fmt::format("{}.m4s", number);
+}
+
+std::shared_ptr<const SpoolFile> Spool::file_of(const std::string& rendition,
+                                                std::uint64_t number) const {
+  return std::make_shared<DiskFile>(path_of(rendition, number));
+}
+
+Result<SpoolRecovery> Spool::open() {
+  std::error_code error;
+  fs::create_directories(directory_, error);
+  if (error)
+    return fail(Errc::config, "cannot create the spool folder {}: {}; check data.dir and its owner",
+                directory_.string(), error.message());
+  SpoolRecovery recovery;
+  const fs::path path = directory_ / "index";
+  if (fs::exists(path, error)) {
+    const Bytes bytes = KAPOK_TRY(read_file(path, kMaxIndexBytes));
+    auto scanned = scan_index(bytes);
+    if (!scanned) return std::unexpected(std::move(scanned).error().within(path.string()));
+    recovery.records = scanned->records;
+    recovery.torn = std::move(scanned->stopped_by);
+    index_ = std::move(scanned->index);
+    check_files(recovery);
+  }
+  remove_orphans(recovery);
+  if (auto rotated = rotate_index(); !rotated)
+    return fail(Errc::config, "cannot write the spool index: {}; check data.dir and its owner",
+                rotated.error().message);
+  return recovery;
+}
+
+void Spool::check_files(SpoolRecovery& recovery) {
+  std::vector<std::string> ids;
+  for (const auto& [id, rendition] : index_.renditions()) ids.push_back(id);
+  for (const std::string& id : ids) {
+    close_left_open(id);
+    std::vector<std::uint64_t> lost;
+    for (const SpoolIndex::KeptSegment& segment : index_.renditions().at(id).segments) {
+      ++recovery.segments;
+      if (segment.closed.gap) continue;
+      if (size_of(path_of(id, segment.opened.number)) < segment.closed.bytes)
+        lost.push_back(segment.opened.number);
+    }
+    for (const std::uint64_t number : lost) index_.lose(id, number);
+    recovery.lost_segments += lost.size();
+  }
+}
+
+// What was indexed of an unfinished segment stays valid: it ends with its last part.
+void Spool::close_left_open(const std::string& id) {
+  const auto& segments = index_.renditions().at(id).segments;
+  if (segments.empty() || segments.back().complete) return;
+  const std::uint64_t number = segments.back().opened.number;
+  const fs::path path = path_of(id, number);
+  index_.drop_parts_beyond(id, size_of(path));
+  const SpoolIndex::KeptSegment& segment = index_.renditions().at(id).segments.back();
+  IndexedClose close{id, number, true, segment.opened.start, {}, 0, {}};
+  if (!segment.parts.empty()) {
+    const Part& last = segment.parts.back();
+    close.gap = false;
+    close.duration = last.start + last.duration - segment.opened.start;
+    close.bytes = last.offset + last.size;
+    if (const auto bytes = read_file(path, kMaxIndexBytes); bytes && bytes->size() >= close.bytes)
+      close.sha256 = sha256(ByteSpan(*bytes).first(close.bytes));
+    else
+      close.gap = true;
+  } else {
+    const Timescale timescale = index_.renditions().at(id).appearances.back().info.timescale;
+    close.duration = media::from_microseconds(seconds(1), timescale);
+  }
+  const auto applied = index_.apply(close);
+  assert(applied);
+  (void)applied;
+}
+
+// A segment whose first part was never indexed would be in the way of the one that takes its
+// number. Only names that we make are touched.
+void Spool::remove_orphans(SpoolRecovery& recovery) {
+  std::error_code error;
+  for (const auto& folder : fs::directory_iterator(directory_, error)) {
+    if (!folder.is_directory(error)) continue;
+    const std::string id = folder.path().filename().string();
+    const auto found = index_.renditions().find(id);
+    std::error_code inner;
+    for (const auto& file : fs::directory_iterator(folder.path(), inner)) {
+      if (file.path().extension() != ".m4s") continue;
+      const std::string name = file.path().stem().string();
+      std::uint64_t number = 0;
+      const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), number);
+      if (wrong != std::errc() || end != name.data() + name.size()) continue;
+      const bool known =
+          found != index_.renditions().end() &&
+          std::any_of(found->second.segments.begin(), found->second.segments.end(),
+                      [&](const auto& s) { return s.opened.number == number && !s.closed.gap; });
+      if (known) continue;
+      if (::unlink(file.path().c_str()) == 0) ++recovery.orphans;
+    }
+  }
+}
+
+Result<Buffer> Spool::read_init(const std::string& rendition, const std::string& name) const {
+  constexpr std::size_t kMaxInitBytes = 1024 * 1024;
+  return Buffer(KAPOK_TRY(read_file(directory_ / rendition / name, kMaxInitBytes)));
+}
+
+Result<void> Spool::write_init(const std::string& rendition, const std::string& name,
+                               const Buffer& bytes) {
+  std::error_code error;
+  fs::create_directories(directory_ / rendition, error);
+  if (error) return fail(Errc::io, "create folder for {}: {}", rendition, error.message());
+  const fs::path path = directory_ / rendition / name;
+  if (size_of(path) == bytes.size()) return {};  // named by its hash
+  KAPOK_TRY(replace_file(path, bytes.bytes()));
+  return {};
+}
+
+Result<void> Spool::rotate_index() {
+  const Bytes bytes = index_.encode();
+  index_file_ = KAPOK_TRY(replace_file(directory_ / "index", bytes));
+  index_bytes_ = compacted_bytes_ = bytes.size();
+  index_behind_ = false;
+  return {};
+}
+
+Result<void> Spool::append_to_index(const Bytes& bytes) {
+  if (index_behind_) KAPOK_TRY(rotate_index());
+  // At a tracked offset: what a failed write left behind is overwritten by the next one.
+  KAPOK_TRY(write_all(index_file_.get(), {vector_of(bytes)}, index_bytes_));
+  index_bytes_ += bytes.size();
+  return {};
+}
+
+void Spool::commit(const IndexRecord& record) {
+  const auto applied = index_.apply(record);
+  assert(applied && "the spool wrote a record that does not fit its own index");
+  (void)applied;
+}
+
+void Spool::record(const IndexRecord& record) {
+  Bytes bytes;
+  append_record(bytes, record);
+  const auto written = append_to_index(bytes);
+  commit(record);
+  if (!written) index_behind_ = true;
+}
+
+Result<Spool::Writing> Spool::begin(const IndexedSegment& segment) const {
+  const fs::path path = path_of(segment.rendition, segment.number);
+  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
+  int descriptor = ::open(path.c_str(), kFlags, 0644);
+  if (descriptor < 0 && errno == EEXIST && ::unlink(path.c_str()) == 0)
+    descriptor = ::open(path.c_str(), kFlags, 0644);
+  if (descriptor < 0) {
+    const int number = errno;
+    Error error = system_error(number, "create " + path.string());
+    if (number == ENOSPC || number == EDQUOT) error.code = Errc::full;
+    return std::unexpected(std::move(error));
+  }
+  Writing writing;
+  writing.number = segment.number;
+  writing.descriptor = descriptor;
+  writing.file = std::make_shared<DiskFile>(path, FileHandle(descriptor));
+  return writing;
+}
+
+Result<Spool::PartDone> Spool::write_part(const std::optional<IndexedSegment>& opening,
+                                          IndexedPart part, const cmaf::Chunk& chunk) {
+  if (opening) {
+    writing_.erase(part.rendition);
+    Writing damaged;
+    damaged.number = opening->number;
+    damaged.damaged = true;
+    auto begun = begin(*opening);
+    if (!begun) {
+      writing_.emplace(part.rendition, std::move(damaged));
+      return std::unexpected(std::move(begun).error());
+    }
+    writing_.emplace(part.rendition, std::move(*begun));
+  }
+  const auto found = writing_.find(part.rendition);
+  if (found == writing_.end() || found->second.damaged || found->second.number != part.segment)
+    return fail(Errc::closed, "segment {} of {} has a hole", part.segment, part.rendition);
+  Writing& writing = found->second;
+  part.part.offset = writing.bytes;
+  part.part.size = static_cast<std::uint32_t>(chunk.size);
+  std::vector<iovec> vectors;
+  vectors.reserve(chunk.samples.size() + 1);
+  vectors.push_back(vector_of(chunk.head));
+  for (const Buffer& sample : chunk.samples) vectors.push_back(vector_of(sample.bytes()));
+  Bytes records;
+  if (opening) append_record(records, *opening);
+  append_record(records, part);
+  auto written = write_all(writing.descriptor, std::move(vectors), writing.bytes);
+  if (written) written = append_to_index(records);
+  if (!written) {
+    writing.damaged = true;
+    return std::unexpected(std::move(written).error());
+  }
+  if (opening) {
+    commit(*opening);
+    writing.opened = true;
+  }
+  commit(part);
+  writing.bytes += chunk.size;
+  writing.hash.update(chunk.head);
+  for (const Buffer& sample : chunk.samples) writing.hash.update(sample.bytes());
+  return PartDone{part.part.offset, opening ? writing.file : nullptr};
+}
+
+void Spool::damage(const std::string& rendition) {
+  writing_[rendition].damaged = true;
+}
+
+SegmentDone Spool::close_segment(const IndexedSegment& segment, Ticks duration) {
+  SegmentDone done;
+  const auto found = writing_.find(segment.rendition);
+  const bool ours = found != writing_.end() && found->second.number == segment.number;
+  const bool whole = ours && found->second.opened && !found->second.damaged;
+  IndexedClose close{segment.rendition, segment.number, !whole, segment.start, duration, 0, {}};
+  if (whole) {
+    close.bytes = done.bytes = found->second.bytes;
+    close.sha256 = done.sha256 = found->second.hash.finish();
+    done.file = file_of(segment.rendition, segment.number);
+  } else {
+    done.gap = true;
+    if (!ours || !found->second.opened) record(segment);
+    ::unlink(path_of(segment.rendition, segment.number).c_str());
+  }
+  if (ours) writing_.erase(found);
+  record(close);
+  if (index_bytes_ > std::max(kRotateBytes, 4 * compacted_bytes_) && !rotate_index())
+    index_behind_ = true;
+  return done;
+}
+
+void Spool::write_gap(const IndexedSegment& segment, Ticks duration) {
+  record(segment);
+  record(IndexedClose{segment.rendition, segment.number, true, segment.start, duration, 0, {}});
+}
+
+void Spool::unlink_before(const std::string& rendition, std::uint64_t before) {
+  std::vector<std::uint64_t> gone;
+  for (const SpoolIndex::KeptSegment& segment : index_.renditions().at(rendition).segments)
+    if (segment.opened.number < before && !segment.closed.gap)
+      gone.push_back(segment.opened.number);
+  record(IndexedUnlink{rendition, before});
+  for (const std::uint64_t number : gone) ::unlink(path_of(rendition, number).c_str());
+}
+
+std::optional<std::uint64_t> Spool::available_bytes() const {
+  struct statvfs status{};
+  if (::statvfs(directory_.c_str(), &status) != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+}  // namespace kapok::packaging

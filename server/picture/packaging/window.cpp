@@ -1,0 +1,455 @@
+#include "server/picture/packaging/window.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "server/picture/packaging/hls_media_playlist.hpp"
+#include "server/picture/packaging/listing.hpp"
+
+namespace kapok::packaging {
+
+namespace {
+
+// Parts stay fetchable by name this long after they left the playlist's list of parts; then only
+// their segment can be fetched. [RFC 8216bis 6.2.2] asks for three target durations.
+constexpr std::size_t kSegmentsWithParts = 12;
+// A rendition that is declared but silent does not hold the channel back longer than this.
+constexpr std::size_t kSegmentsBeforeSilentSibling = 2;
+
+UtcTime utc_of(Ticks ticks, Timescale timescale) {
+  return UtcTime(media::to_microseconds(ticks, timescale));
+}
+
+}  // namespace
+
+struct RenditionWindow::State {
+  RenditionInfo info;
+  bool live = false;
+  std::uint64_t generation = 0;
+  Era era;                       // of the newest segment
+  std::deque<Segment> segments;  // oldest first, ascending numbers; the last may be open
+  std::uint64_t listed_from = 0;
+  // The part that comes next, while we can promise it.
+  std::optional<std::uint64_t> hint;
+  HlsMediaPlaylist playlist;
+  std::vector<std::shared_ptr<const InitSegment>> inits;
+  struct Appearance {
+    std::uint32_t era = 0;
+    RenditionInfo info;
+    std::shared_ptr<const InitSegment> init;
+  };
+  std::vector<Appearance> appearances;
+  mutable Rendered full;
+  mutable Rendered delta;
+
+  const Segment* find(std::uint64_t number) const {
+    const auto at =
+        std::lower_bound(segments.begin(), segments.end(), number,
+                         [](const Segment& s, std::uint64_t n) { return s.number < n; });
+    return at != segments.end() && at->number == number ? &*at : nullptr;
+  }
+  bool has_listed() const {
+    return !segments.empty() &&
+           (segments.back().complete || !segments.back().parts.empty() ||
+            (segments.size() > 1 && segments[segments.size() - 2].number >= listed_from));
+  }
+  const Part* find_part(std::uint64_t number, const Segment** holder) const {
+    auto at = std::upper_bound(segments.begin(), segments.end(), number,
+                               [](std::uint64_t n, const Segment& s) { return n < s.first_part; });
+    if (at == segments.begin()) return nullptr;
+    --at;
+    const std::uint64_t index = number - at->first_part;
+    if (index >= at->parts.size()) return nullptr;
+    *holder = &*at;
+    return &at->parts[index];
+  }
+  RenditionReport report() const {
+    RenditionReport report;
+    report.rendition = info.id;
+    const Segment* last = &segments.back();
+    if (!last->complete && last->parts.empty() && segments.size() > 1)
+      last = &segments[segments.size() - 2];
+    report.last_msn = last->number;
+    if (!last->parts.empty()) report.last_part = last->parts.size() - 1;
+    return report;
+  }
+};
+
+RenditionWindow::RenditionWindow(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+const RenditionInfo& RenditionWindow::info() const {
+  return state_->info;
+}
+std::uint64_t RenditionWindow::generation() const {
+  return state_->generation;
+}
+bool RenditionWindow::segments_empty() const {
+  return !state_->has_listed();
+}
+
+Presence RenditionWindow::playlist_presence(std::uint64_t msn,
+                                            std::optional<std::uint64_t> part) const {
+  if (state_->segments.empty()) return Presence::never;
+  const Segment& last = state_->segments.back();
+  const std::uint64_t complete = last.complete ? last.number : last.number - 1;
+  if (part && msn == complete && last.complete && *part >= last.parts.size() && !last.gap) {
+    // [RFC 8216bis 6.2.5.2] a part index beyond the segment's last part means part 0 of the next.
+    return Presence::coming;
+  }
+  if (msn <= complete) return Presence::here;
+  if (msn > last.number + 2) return Presence::too_far;
+  if (!part || msn != last.number) return Presence::coming;
+  return *part < last.parts.size() ? Presence::here : Presence::coming;
+}
+
+Rendered RenditionWindow::playlist(PlaylistForm form) const {
+  Rendered& cached = form == PlaylistForm::full ? state_->full : state_->delta;
+  if (cached.text.empty() || cached.generation != state_->generation) {
+    const std::string text = state_->playlist.render(form);
+    cached.text = Buffer::copy_of(text);
+    cached.generation = state_->generation;
+  }
+  return cached;
+}
+
+std::shared_ptr<const InitSegment> RenditionWindow::find_init(std::string_view name) const {
+  for (const auto& init : state_->inits)
+    if (init->name == name) return init;
+  return nullptr;
+}
+
+Presence RenditionWindow::segment_presence(std::uint64_t number) const {
+  if (state_->segments.empty()) return Presence::never;
+  const Segment& last = state_->segments.back();
+  if (number < last.number) {
+    const Segment* found = state_->find(number);
+    return found && !found->gap ? Presence::here : Presence::never;
+  }
+  const Presence next = state_->live ? Presence::coming : Presence::never;
+  if (number == last.number) {
+    if (last.gap) return Presence::never;
+    return last.complete || !last.parts.empty() ? Presence::here : next;
+  }
+  if (number > last.number + 1) return Presence::too_far;
+  // A segment asked for up to one part early is held (and one more part for a clock that is off).
+  const Ticks length =
+      media::from_microseconds(state_->era.segment_duration, state_->info.timescale);
+  const Ticks early =
+      media::from_microseconds(state_->info.part_target * 2, state_->info.timescale);
+  return last.complete || last.duration + early >= length ? next : Presence::too_far;
+}
+
+std::optional<MediaObject> RenditionWindow::find_segment(std::uint64_t number) const {
+  const Segment* segment = state_->find(number);
+  if (!segment || segment->gap || !segment->file) return std::nullopt;
+  if (!segment->complete && segment->parts.empty()) return std::nullopt;
+  MediaObject object;
+  object.file = segment->file;
+  object.size = segment->bytes;
+  object.complete = segment->complete;
+  object.from = utc_of(segment->start, state_->info.timescale);
+  object.to = utc_of(segment->start + segment->duration, state_->info.timescale);
+  if (segment->complete)
+    object.etag = fmt::format("\"s{}-{:x}-{:x}\"", number, segment->bytes, segment->start.count);
+  return object;
+}
+
+Presence RenditionWindow::part_presence(std::uint64_t number) const {
+  const Segment* holder = nullptr;
+  if (state_->find_part(number, &holder)) return Presence::here;
+  if (state_->hint && number == *state_->hint) return Presence::coming;
+  if (state_->hint && number > *state_->hint) return Presence::too_far;
+  return Presence::never;
+}
+
+std::optional<MediaObject> RenditionWindow::find_part(std::uint64_t number) const {
+  const Segment* holder = nullptr;
+  const Part* part = state_->find_part(number, &holder);
+  if (!part || !holder->file) return std::nullopt;
+  MediaObject object;
+  object.file = holder->file;
+  object.offset = part->offset;
+  object.size = part->size;
+  object.from = utc_of(part->start, state_->info.timescale);
+  object.to = utc_of(part->start + part->duration, state_->info.timescale);
+  object.etag = fmt::format("\"p{}-{:x}-{:x}\"", number, part->size, part->start.count);
+  return object;
+}
+
+struct ChannelWindow::State {
+  std::string channel;
+  bool live = false;
+  std::vector<Era> eras;  // those that still have segments, oldest first; the last one runs
+  std::vector<std::string> ids;
+  std::map<std::string, RenditionWindow, std::less<>> renditions;
+  mutable std::optional<Rendered> multivariant;
+  mutable std::optional<Rendered> manifest;
+  std::uint64_t listing_generation = 1;
+
+  using Rendition = RenditionWindow::State;
+  Rendition& at(const std::string& id) {
+    const auto found = renditions.find(id);
+    assert(found != renditions.end() && "event of a rendition that was never opened");
+    return *found->second.state_;
+  }
+  const Era& era(std::uint32_t id) const {
+    for (const Era& era : eras)
+      if (era.id == id) return era;
+    assert(false && "segment of an unknown era");
+    std::abort();
+  }
+  void structure_changed() {
+    ++listing_generation;
+    multivariant.reset();
+    manifest.reset();
+  }
+
+  void changed(Rendition& rendition) {
+    ++rendition.generation;
+    rendition.playlist.set_hint(rendition.live ? rendition.hint : std::nullopt);
+    // Reports are what was known at this event, not at rendering: so the same generation is the
+    // same bytes on every shard, however late each of them renders.
+    std::vector<RenditionReport> reports;
+    for (const auto& [id, other] : renditions) {
+      const Rendition& sibling = *other.state_;
+      if (&sibling == &rendition || !sibling.has_listed() || eras.empty()) continue;
+      if (sibling.era.id != eras.back().id) continue;
+      reports.push_back(sibling.report());
+    }
+    rendition.playlist.set_reports(std::move(reports));
+  }
+  void all_changed() {
+    for (auto& [id, rendition] : renditions) changed(*rendition.state_);
+  }
+
+  void on(const EraOpened& event) {
+    for (Era& era : eras)
+      if (era.id == event.era.id) {
+        era = event.era;
+        structure_changed();
+        return;
+      }
+    const bool seamless =
+        !eras.empty() && eras.back().discontinuity_sequence == event.era.discontinuity_sequence;
+    eras.push_back(event.era);
+    // What was hinted belongs to the era that has ended: it will not come.
+    if (!seamless)
+      for (auto& [id, rendition] : renditions) rendition.state_->hint.reset();
+    structure_changed();
+    all_changed();
+  }
+
+  void on(const RenditionOpened& event) {
+    auto found = renditions.find(event.info.id);
+    if (found == renditions.end()) {
+      auto state = std::make_shared<Rendition>();
+      state->live = live;
+      found = renditions.emplace(event.info.id, RenditionWindow(std::move(state))).first;
+      ids.push_back(event.info.id);
+    }
+    Rendition& rendition = *found->second.state_;
+    rendition.info = event.info;
+    rendition.playlist.set_info(event.info);
+    const bool known =
+        std::any_of(rendition.inits.begin(), rendition.inits.end(),
+                    [&](const auto& init) { return init->name == event.init->name; });
+    if (!known) rendition.inits.push_back(event.init);
+    auto& appearances = rendition.appearances;
+    if (appearances.empty() || appearances.back().era != event.era) appearances.push_back({});
+    appearances.back() = {event.era, event.info, event.init};
+    structure_changed();
+    changed(rendition);
+  }
+
+  void on(const SegmentOpened& event) {
+    Rendition& rendition = at(event.rendition);
+    const bool first = !rendition.has_listed();
+    assert(rendition.segments.empty() || rendition.segments.back().complete);
+    rendition.era = era(event.segment.era);
+    rendition.segments.push_back(event.segment);
+    rendition.hint = event.segment.first_part;
+    rendition.playlist.open_segment(event.segment, rendition.era.discontinuity_sequence);
+    if (first) structure_changed();
+    changed(rendition);
+  }
+
+  void on(const PartAdded& event) {
+    Rendition& rendition = at(event.rendition);
+    Segment& segment = rendition.segments.back();
+    assert(segment.number == event.segment && !segment.complete);
+    const bool first = !rendition.has_listed();
+    segment.parts.push_back(event.part);
+    segment.duration = event.part.start + event.part.duration - segment.start;
+    segment.bytes = event.part.offset + event.part.size;
+    rendition.hint = event.part.number + 1;
+    rendition.playlist.add_part(event.part);
+    if (first) structure_changed();
+    changed(rendition);
+  }
+
+  void on(const SegmentClosed& event) {
+    Rendition& rendition = at(event.rendition);
+    auto& segments = rendition.segments;
+    const bool first = !rendition.has_listed();
+    rendition.era = era(event.segment.era);
+    if (segments.empty() || segments.back().number != event.segment.number)
+      segments.push_back(event.segment);
+    else
+      segments.back() = event.segment;
+    if (!event.segment.gap) rendition.hint = event.segment.first_part + event.segment.parts.size();
+    rendition.playlist.close_segment(event.segment, rendition.era.discontinuity_sequence);
+    if (segments.size() > kSegmentsWithParts) {
+      auto& old = segments[segments.size() - 1 - kSegmentsWithParts].parts;
+      old.clear();
+      old.shrink_to_fit();
+    }
+    // A closed segment can make a silent sibling be left out of the listing.
+    if (first || segments.size() <= kSegmentsBeforeSilentSibling + 1) structure_changed();
+    changed(rendition);
+  }
+
+  void on(const SegmentsExpired& event) {
+    Rendition& rendition = at(event.rendition);
+    rendition.listed_from = std::max(rendition.listed_from, event.before);
+    rendition.playlist.expire_before(event.before);
+    changed(rendition);
+    forget_eras();
+  }
+
+  void on(const SegmentsUnlinked& event) {
+    Rendition& rendition = at(event.rendition);
+    while (rendition.segments.size() > 1 && rendition.segments.front().number < event.before)
+      rendition.segments.pop_front();
+    std::erase_if(rendition.inits, [&](const auto& init) {
+      for (const Segment& segment : rendition.segments)
+        if (segment.init == init || (segment.init && segment.init->name == init->name))
+          return false;
+      return rendition.appearances.empty() || rendition.appearances.back().init->name != init->name;
+    });
+    ++rendition.generation;
+  }
+
+  void on(const ChannelLive&) { set_live(true); }
+  void on(const ChannelIdle&) { set_live(false); }
+  void set_live(bool now_live) {
+    live = now_live;
+    for (auto& [id, rendition] : renditions) rendition.state_->live = now_live;
+    all_changed();
+  }
+
+  // Eras whose last listed segment has gone leave the manifest.
+  void forget_eras() {
+    while (eras.size() > 1) {
+      const std::uint64_t end = eras[1].base;
+      for (const auto& [id, rendition] : renditions) {
+        const Rendition& state = *rendition.state_;
+        if (!state.segments.empty() && state.segments.back().number >= state.listed_from &&
+            std::max(state.listed_from, state.segments.front().number) < end)
+          return;
+      }
+      const std::uint32_t gone = eras.front().id;
+      // Segments in their grace still belong to it; they need only its id.
+      eras.erase(eras.begin());
+      for (auto& [id, rendition] : renditions) {
+        auto& appearances = rendition.state_->appearances;
+        if (appearances.size() > 1 && appearances.front().era == gone)
+          appearances.erase(appearances.begin());
+      }
+      structure_changed();
+    }
+  }
+
+  std::optional<microseconds> length_of(const Era& wanted) const {
+    UtcTime end = wanted.start_utc;
+    for (const auto& [id, rendition] : renditions) {
+      const Rendition& state = *rendition.state_;
+      for (const Segment& segment : state.segments)
+        if (segment.era == wanted.id)
+          end = std::max(end, utc_of(segment.start + segment.duration, state.info.timescale));
+    }
+    return end - wanted.start_utc;
+  }
+
+  // Nothing until each rendition of the running era can be played, so that no player settles on a
+  // channel without sound because its first audio part was 50 ms late.
+  std::vector<EraListing> listings() const {
+    std::vector<EraListing> out;
+    for (const Era& era : eras) {
+      EraListing listing;
+      listing.era = era;
+      const bool runs = &era == &eras.back();
+      if (!runs) listing.duration = length_of(era);
+      if (listing.duration && *listing.duration <= microseconds(0)) continue;
+      bool waits = false;
+      std::size_t longest = 0;
+      for (const std::string& id : ids) {
+        const Rendition& state = *renditions.find(id)->second.state_;
+        const auto appearance =
+            std::find_if(state.appearances.begin(), state.appearances.end(),
+                         [&](const auto& entry) { return entry.era == era.id; });
+        if (appearance == state.appearances.end()) continue;
+        const bool playable = state.has_listed() && (!runs || state.era.id == era.id);
+        if (!playable) {
+          waits = true;
+          continue;
+        }
+        longest = std::max(longest, state.segments.size());
+        listing.renditions.push_back({appearance->info, appearance->init});
+      }
+      if (listing.renditions.empty()) continue;
+      if (runs && out.empty() && waits && longest <= kSegmentsBeforeSilentSibling) continue;
+      out.push_back(std::move(listing));
+    }
+    return out;
+  }
+};
+
+ChannelWindow::ChannelWindow(std::string channel) : state_(std::make_unique<State>()) {
+  state_->channel = std::move(channel);
+}
+ChannelWindow::~ChannelWindow() = default;
+ChannelWindow::ChannelWindow(ChannelWindow&&) noexcept = default;
+ChannelWindow& ChannelWindow::operator=(ChannelWindow&&) noexcept = default;
+
+void ChannelWindow::apply(const WindowEvent& event) {
+  assert(event.channel == state_->channel);
+  std::visit([this](const auto& what) { state_->on(what); }, event.what);
+}
+
+bool ChannelWindow::live() const {
+  return state_->live;
+}
+const std::vector<std::string>& ChannelWindow::renditions() const {
+  return state_->ids;
+}
+const RenditionWindow* ChannelWindow::find(std::string_view rendition) const {
+  const auto found = state_->renditions.find(rendition);
+  return found == state_->renditions.end() ? nullptr : &found->second;
+}
+
+std::optional<Rendered> ChannelWindow::multivariant() const {
+  if (!state_->multivariant) {
+    const std::vector<EraListing> listings = state_->listings();
+    if (listings.empty()) return std::nullopt;
+    state_->multivariant =
+        Rendered{Buffer::copy_of(write_multivariant(listings.back())), state_->listing_generation};
+  }
+  return state_->multivariant;
+}
+
+std::optional<Rendered> ChannelWindow::manifest() const {
+  if (!state_->manifest) {
+    const std::vector<EraListing> listings = state_->listings();
+    if (listings.empty()) return std::nullopt;
+    state_->manifest =
+        Rendered{Buffer::copy_of(write_dash_manifest(listings)), state_->listing_generation};
+  }
+  return state_->manifest;
+}
+
+}  // namespace kapok::packaging
