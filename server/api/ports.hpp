@@ -1,0 +1,145 @@
+// What the API needs from the rest of the server, as small interfaces that app/ binds. Calls come
+// on the shard of the connection and are awaited there; an implementation goes to the owner's shard
+// or thread and comes back. Errors become problems by their code (problem.hpp).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/api/beacon.hpp"
+#include "server/base/buffer.hpp"
+#include "server/base/clock.hpp"
+#include "server/base/task.hpp"
+#include "server/hours/ledger/tile.hpp"
+#include "server/picture/channel/live_facts.hpp"
+
+namespace kapok::api {
+
+struct RenditionView {
+  std::string id;  // "source", "audio-zh"
+  media::TrackKind kind = media::TrackKind::video;
+  std::string codec_string;
+  std::string language;
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+  double frame_rate = 0;
+  media::DynamicRange range = media::DynamicRange::sdr;
+  std::uint64_t bandwidth = 0;  // bit/s, peak
+};
+
+struct ProgrammeView {
+  std::string id;
+  std::string title;
+  std::optional<UtcTime> start;
+  std::optional<UtcTime> end;
+  bool free = true;
+};
+
+struct ChannelView {
+  channel::ChannelFacts facts;
+  std::vector<RenditionView> renditions;
+  std::optional<ProgrammeView> programme;  // that is on now
+};
+
+class ChannelsPort {
+ public:
+  virtual ~ChannelsPort() = default;
+  virtual Task<std::vector<ChannelView>> list() = 0;
+  virtual Task<Result<ChannelView>> find(std::string channel) = 0;
+};
+
+struct SessionRequest {
+  std::string channel;  // a valid id
+  std::string peer;     // address, for attribution to a region; never stored with the session
+};
+struct OpenedSession {
+  std::string id;     // hex
+  std::string token;  // goes into /s/<token>/
+  UtcTime expires;
+  seconds beacon_interval{10};
+};
+struct SessionCounts {
+  std::uint64_t open = 0;
+  struct OfChannel {
+    std::string channel;
+    std::uint64_t open = 0;
+  };
+  std::vector<OfChannel> channels;
+};
+
+class SessionsPort {
+ public:
+  virtual ~SessionsPort() = default;
+  // Errors: not_found (no such channel), full.
+  virtual Task<Result<OpenedSession>> open(SessionRequest request) = 0;
+  // Errors: denied (token of another session, or forged), timeout (expired), not_found, limit.
+  virtual Task<Result<void>> beacon(std::string session, Beacon beacon) = 0;
+  virtual Task<Result<void>> close(std::string session, std::string token) = 0;
+  virtual Task<SessionCounts> counts() = 0;
+};
+
+enum class ReportFormat : std::uint8_t { json, csv };
+struct ReportQuery {
+  std::optional<UtcTime> from;  // nothing: since the log began
+  std::optional<UtcTime> to;    // nothing: until now
+  std::string enterprise;       // empty: all
+  std::string channel;
+  std::string programme;
+  ReportFormat format = ReportFormat::json;
+};
+
+class ReportsPort {
+ public:
+  virtual ~ReportsPort() = default;
+  // The whole report as text of the wanted format. Runs off the shards.
+  virtual Task<Result<std::string>> hours(ReportQuery query) = 0;
+};
+
+class LedgerPort {
+ public:
+  virtual ~LedgerPort() = default;
+  virtual Task<Result<std::string>> checkpoint() = 0;
+  virtual Task<Result<Buffer>> tile(ledger::TilePath path) = 0;
+};
+
+struct MadeKey {
+  std::string key;  // shown this once, then only its hash is kept
+};
+class KeysPort {
+ public:
+  virtual ~KeysPort() = default;
+  // A new key for the feed, in place of the old one. Errors: not_found, conflict (the key stands in
+  // the configuration file).
+  virtual Task<Result<MadeKey>> make(std::string channel, std::string feed) = 0;
+  // Also ends the feed if it is being published.
+  virtual Task<Result<void>> revoke(std::string channel, std::string feed) = 0;
+};
+
+struct Roles {
+  bool admin = false;
+  bool regulator = false;
+};
+class Authoriser {
+ public:
+  virtual ~Authoriser() = default;
+  // The value of the Authorization header. No roles: unknown token. Called from any shard.
+  virtual Roles roles_of(std::string_view authorization) const = 0;
+};
+
+struct NotReady {
+  std::string part;  // "ledger", "listener.rtmp"
+  std::string cause;
+  std::string remedy;
+};
+class OperationsPort {
+ public:
+  virtual ~OperationsPort() = default;
+  // Called from any shard.
+  virtual std::string metrics_text() const = 0;
+  virtual std::vector<NotReady> not_ready() const = 0;  // empty: ready
+};
+
+}  // namespace kapok::api
