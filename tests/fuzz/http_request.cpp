@@ -55,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_path(head.raw_path);
   check_range(head.range);
   http::query_value(head.query, "_HLS_msn");
-  http::accepts_gzip(head.accept_encoding);
+  http::accepts(head.accept_encoding, "gzip");
   const http::Conditions conditions{head.if_none_match, head.if_modified_since, head.if_range};
   const http::Validators object{"\"v\"", UtcTime{}};
   http::not_modified(conditions, object);

@@ -112,7 +112,7 @@ bool range_applies(const Conditions& conditions, const Validators& object) {
   return date && object.modified && *date == *object.modified;
 }
 
-bool accepts_gzip(std::string_view list) {
+bool accepts(std::string_view list, std::string_view wanted) {
   bool any = false;
   while (!list.empty()) {
     const std::size_t end = std::min(list.find(','), list.size());
@@ -127,7 +127,7 @@ bool accepts_gzip(std::string_view list) {
       refused = !weight.empty() && weight.find_first_not_of("0.") == std::string_view::npos;
     }
     // A coding named beats "*", wherever it stands.
-    if (equal_without_case(coding, "gzip") || equal_without_case(coding, "x-gzip")) return !refused;
+    if (equal_without_case(coding, wanted)) return !refused;
     if (coding == "*") any = !refused;
   }
   return any;

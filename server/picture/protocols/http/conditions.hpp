@@ -45,7 +45,8 @@ bool not_modified(const Conditions& conditions, const Validators& object);
 // Whether Range counts: there is no If-Range, or it names what we have.
 bool range_applies(const Conditions& conditions, const Validators& object);
 
-bool accepts_gzip(std::string_view accept_encoding);
+// Whether the client takes that content coding ("gzip", "br") [RFC 9110 12.5.3].
+bool accepts(std::string_view accept_encoding, std::string_view coding);
 
 // "Mon, 23 Nov 2026 16:02:59 GMT"; reading takes the two obsolete forms too [RFC 9110 5.6.7].
 std::string format_http_date(UtcTime time);

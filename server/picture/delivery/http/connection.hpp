@@ -1,0 +1,91 @@
+// One client's HTTP/1.1 connection on its shard: reads requests one after the other (pipelined ones
+// are answered in order), asks the media routes, the handlers or the pages, and sends the reply.
+// Waiting for the next request it holds no buffer and no coroutine but run() itself.
+#pragma once
+
+#include <boost/asio/ip/address.hpp>
+#include <memory>
+#include <string>
+
+#include "server/net/address_limits.hpp"
+#include "server/net/stream.hpp"
+#include "server/net/watchdog.hpp"
+#include "server/picture/delivery/http/http_shard.hpp"
+#include "server/picture/delivery/http/reply_head.hpp"
+#include "server/picture/delivery/http/sender.hpp"
+#include "server/picture/protocols/http/request_head.hpp"
+
+namespace kapok::delivery {
+
+class Connection {
+ public:
+  struct Peer {
+    boost::asio::ip::address address;
+    net::AddressLimits::Place place;
+  };
+  Connection(HttpShard& shard, std::unique_ptr<net::Stream> stream, Peer peer);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Until the connection ends.
+  Task<> run();
+  // Ends now if no request is being answered, else after the answer.
+  void finish();
+  void abort();
+
+ private:
+  enum class After : std::uint8_t { next_request, close, linger };
+
+  // The request being answered, without what only the media routes or the handlers need.
+  struct Current {
+    http::Method method = http::Method::get;
+    std::uint8_t minor_version = 1;
+    bool keep_alive = true;
+    RouteClass route = RouteClass::refused;
+  };
+
+  // Where the request's body ends.
+  struct Framing {
+    std::optional<std::uint64_t> length;
+    bool chunked = false;
+    bool expects_continue = false;
+  };
+
+  Task<> serve();
+  void deadline_passed();
+  // Reads on and finds a head in shard_.input. 0: the connection has ended. The head and what
+  // follows it are valid until the next suspension.
+  Task<std::size_t> read_head();
+  Task<After> answer(std::size_t head_size);
+  Task<After> answer_media(MediaRequest request);
+  Task<After> answer_handler(std::shared_ptr<http::Request> request, const Handler& handler,
+                             PathParameters parameters, Framing body);
+  Task<After> refuse(http::Refusal refusal);
+
+  Task<After> send(BytesReply reply);
+  Task<After> send(ObjectReply reply);
+  Task<After> send(GrowingReply reply);
+  Task<After> send(http::Response response);
+  Task<bool> send_growing(GrowingReply& reply);
+  Task<std::optional<Buffer>> read_body(std::optional<std::uint64_t> length, bool chunked);
+  Task<> linger();
+
+  ConnectionFields fields();
+  After ended(bool sent, unsigned status, std::uint64_t body_bytes);
+  void credit(const std::optional<Credit>& whom, evidence::Interval interval, std::uint64_t bytes);
+
+  HttpShard& shard_;
+  std::unique_ptr<net::Stream> stream_;
+  Peer peer_;
+  net::Watchdog watchdog_;
+  Sender sender_;
+  std::string pending_;  // read, but not a whole head yet, or behind the request being answered
+  std::size_t input_size_ = 0;
+  http::HeadScanner scanner_;
+  Current current_;
+  bool busy_ = false;
+  bool finishing_ = false;
+};
+
+}  // namespace kapok::delivery

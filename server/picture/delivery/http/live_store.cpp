@@ -1,0 +1,241 @@
+#include "server/picture/delivery/http/live_store.hpp"
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <cassert>
+#include <utility>
+
+#include "server/picture/protocols/http/gzip.hpp"
+
+namespace kapok::delivery {
+
+using packaging::ChannelWindow;
+using packaging::PlaylistForm;
+using packaging::Presence;
+using packaging::Rendered;
+using packaging::RenditionWindow;
+
+namespace {
+
+// How late a held request may give up; nothing waits for less than a few seconds.
+constexpr milliseconds kSweep{200};
+
+bool still_coming(const RenditionWindow& window, const Wish& wish) {
+  switch (wish.what) {
+    case Wish::What::playlist: {
+      // "never" is held as well: an idle channel answers with its unchanged playlist after the
+      // hold, not at once, or every player would ask again without a pause.
+      const Presence presence = window.playlist_presence(wish.number, wish.part);
+      return presence == Presence::coming || presence == Presence::never;
+    }
+    case Wish::What::part:
+      return window.part_presence(wish.number) == Presence::coming;
+    case Wish::What::segment:
+      return window.segment_presence(wish.number) == Presence::coming;
+    case Wish::What::growth: {
+      const auto object = window.find_segment(wish.number);
+      return object && !object->complete && object->size <= wish.bytes;
+    }
+  }
+  return false;
+}
+
+// The rendition that an event is about; empty: the whole channel.
+std::string_view rendition_in(const packaging::WindowEvent& event) {
+  return std::visit(
+      [](const auto& what) -> std::string_view {
+        if constexpr (requires { what.rendition; })
+          return what.rendition;
+        else if constexpr (requires { what.info; })
+          return what.info.id;
+        else
+          return {};
+      },
+      event.what);
+}
+
+}  // namespace
+
+struct LiveStore::Waiter {
+  Wish wish;
+  MonoTime give_up;
+  Woken result = Woken::answerable;
+  std::move_only_function<void()> resume;
+};
+
+struct LiveStore::Zipped {
+  std::uint64_t generation = 0;
+  Buffer text;  // keeps the generation's identity even where numbers restart
+  std::optional<Buffer> gzipped;
+};
+
+struct LiveStore::Rendition {
+  std::vector<Waiter*> waiters;
+  Zipped full;
+  Zipped delta;
+};
+
+struct LiveStore::Channel {
+  explicit Channel(std::string name) : window(std::move(name)) {}
+  ChannelWindow window;
+  std::map<std::string, Rendition, std::less<>> renditions;
+  Zipped multivariant;
+  Zipped manifest;
+};
+
+LiveStore::LiveStore(boost::asio::any_io_executor shard, const Clock& clock)
+    : shard_(std::move(shard)), clock_(clock), sweep_timer_(shard_) {}
+
+LiveStore::~LiveStore() {
+  assert(waiting_ == 0 && "stop() and drain the connections first");
+}
+
+void LiveStore::apply(std::shared_ptr<const packaging::WindowEvent> event) {
+  auto found = channels_.find(event->channel);
+  if (found == channels_.end())
+    found = channels_.emplace(event->channel, std::make_unique<Channel>(event->channel)).first;
+  Channel& channel = *found->second;
+  channel.window.apply(*event);
+  const std::string_view name = rendition_in(*event);
+  for (auto& [id, rendition] : channel.renditions)
+    if (name.empty() || name == id) wake(channel.window.find(id), rendition);
+}
+
+const ChannelWindow* LiveStore::find(std::string_view channel) const {
+  const auto found = channels_.find(channel);
+  return found == channels_.end() ? nullptr : &found->second->window;
+}
+
+const RenditionWindow* LiveStore::find(std::string_view channel, std::string_view rendition) const {
+  const ChannelWindow* window = find(channel);
+  return window == nullptr ? nullptr : window->find(rendition);
+}
+
+std::vector<std::string> LiveStore::channels() const {
+  std::vector<std::string> names;
+  for (const auto& [name, channel] : channels_) names.push_back(name);
+  return names;
+}
+
+LiveStore::Channel* LiveStore::channel_of(std::string_view channel) {
+  const auto found = channels_.find(channel);
+  return found == channels_.end() ? nullptr : found->second.get();
+}
+
+LiveStore::Rendition* LiveStore::rendition_of(std::string_view channel,
+                                              std::string_view rendition) {
+  Channel* const known = channel_of(channel);
+  if (known == nullptr || known->window.find(rendition) == nullptr) return nullptr;
+  const auto found = known->renditions.find(rendition);
+  if (found != known->renditions.end()) return &found->second;
+  return &known->renditions[std::string(rendition)];
+}
+
+LiveStore::Text LiveStore::coded(const Rendered& rendered, Zipped& kept, Coding coding) {
+  if (coding == Coding::identity) return {rendered.text, false};
+  if (kept.generation != rendered.generation || kept.text.data() != rendered.text.data()) {
+    kept.generation = rendered.generation;
+    kept.text = rendered.text;
+    kept.gzipped = http::gzip(rendered.text.bytes());
+  }
+  if (!kept.gzipped) return {rendered.text, false};
+  return {*kept.gzipped, true};
+}
+
+std::optional<LiveStore::Text> LiveStore::multivariant(std::string_view channel, Coding coding) {
+  Channel* const known = channel_of(channel);
+  if (known == nullptr) return std::nullopt;
+  const auto rendered = known->window.multivariant();
+  if (!rendered) return std::nullopt;
+  return coded(*rendered, known->multivariant, coding);
+}
+
+std::optional<LiveStore::Text> LiveStore::manifest(std::string_view channel, Coding coding) {
+  Channel* const known = channel_of(channel);
+  if (known == nullptr) return std::nullopt;
+  const auto rendered = known->window.manifest();
+  if (!rendered) return std::nullopt;
+  return coded(*rendered, known->manifest, coding);
+}
+
+std::optional<LiveStore::Text> LiveStore::playlist(std::string_view channel,
+                                                   std::string_view rendition, PlaylistForm form,
+                                                   Coding coding) {
+  Rendition* const known = rendition_of(channel, rendition);
+  if (known == nullptr) return std::nullopt;
+  const RenditionWindow* window = find(channel, rendition);
+  if (window->segments_empty()) return std::nullopt;
+  return coded(window->playlist(form), form == PlaylistForm::full ? known->full : known->delta,
+               coding);
+}
+
+bool LiveStore::is_coming(std::string_view channel, std::string_view rendition,
+                          const Wish& wish) const {
+  const RenditionWindow* window = find(channel, rendition);
+  return !stopping_ && window != nullptr && still_coming(*window, wish);
+}
+
+Task<Woken> LiveStore::wait(std::string channel, std::string rendition, Wish wish,
+                            MonoTime give_up) {
+  Rendition* const known = rendition_of(channel, rendition);
+  if (stopping_) co_return Woken::gave_up;
+  if (known == nullptr || !is_coming(channel, rendition, wish)) co_return Woken::answerable;
+  Waiter waiter{.wish = wish, .give_up = give_up, .result = Woken::answerable, .resume = nullptr};
+  known->waiters.push_back(&waiter);
+  ++waiting_;
+  schedule_sweep();
+  co_await boost::asio::async_initiate<decltype(boost::asio::use_awaitable), void()>(
+      [&waiter](auto handler) { waiter.resume = std::move(handler); }, boost::asio::use_awaitable);
+  co_return waiter.result;
+}
+
+void LiveStore::wake(const RenditionWindow* window, Rendition& rendition) {
+  // Nearly all wait for the same: the last verdict is remembered.
+  std::optional<Wish> judged;
+  bool coming = false;
+  std::erase_if(rendition.waiters, [&](Waiter* waiter) {
+    if (judged != waiter->wish) {
+      judged = waiter->wish;
+      coming = window != nullptr && still_coming(*window, waiter->wish);
+    }
+    if (!coming) resume(*waiter, Woken::answerable);
+    return !coming;
+  });
+}
+
+void LiveStore::resume(Waiter& waiter, Woken result) {
+  waiter.result = result;
+  --waiting_;
+  // In a turn of its own: a thousand answers must not hold up the shard in one piece.
+  boost::asio::post(shard_, std::move(waiter.resume));
+}
+
+void LiveStore::schedule_sweep() {
+  if (sweep_scheduled_) return;
+  sweep_scheduled_ = true;
+  sweep_timer_.expires_after(kSweep);
+  sweep_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (cancelled) return;  // destroyed
+    sweep_scheduled_ = false;
+    sweep();
+    if (waiting_ > 0) schedule_sweep();
+  });
+}
+
+void LiveStore::sweep() {
+  const MonoTime now = clock_.mono();
+  for (auto& [name, channel] : channels_)
+    for (auto& [id, rendition] : channel->renditions)
+      std::erase_if(rendition.waiters, [&](Waiter* waiter) {
+        const bool over = stopping_ || now >= waiter->give_up;
+        if (over) resume(*waiter, Woken::gave_up);
+        return over;
+      });
+}
+
+void LiveStore::stop() {
+  stopping_ = true;
+  sweep();
+}
+
+}  // namespace kapok::delivery

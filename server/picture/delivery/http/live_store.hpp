@@ -1,0 +1,96 @@
+// One shard's copy of every channel's live window, and the requests that wait for it. A held
+// request is a small record in a list: no thread, no timer of its own, no copy of what it waits
+// for. When an event arrives, those whose wish has come true are resumed, each in its own turn of
+// the shard, and all are answered from one rendered (and one gzipped) text. All calls come from
+// the shard.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/base/clock.hpp"
+#include "server/base/task.hpp"
+#include "server/picture/packaging/window.hpp"
+
+namespace kapok::delivery {
+
+// What a held request waits for in one rendition.
+struct Wish {
+  enum class What : std::uint8_t { playlist, part, segment, growth };
+  What what = What::playlist;
+  std::uint64_t number = 0;           // msn, part or segment number
+  std::optional<std::uint64_t> part;  // playlist: _HLS_part
+  std::uint64_t bytes = 0;            // growth: more than these, or complete, or gone
+
+  bool operator==(const Wish&) const = default;
+};
+
+enum class Woken : std::uint8_t { answerable, gave_up };
+
+class LiveStore {
+ public:
+  LiveStore(boost::asio::any_io_executor shard, const Clock& clock);
+  ~LiveStore();
+  LiveStore(const LiveStore&) = delete;
+  LiveStore& operator=(const LiveStore&) = delete;
+
+  void apply(std::shared_ptr<const packaging::WindowEvent> event);
+
+  const packaging::ChannelWindow* find(std::string_view channel) const;
+  const packaging::RenditionWindow* find(std::string_view channel,
+                                         std::string_view rendition) const;
+  std::vector<std::string> channels() const;
+
+  // Texts as sent: gzipped once a generation, when the text is large enough to be worth it.
+  struct Text {
+    Buffer bytes;
+    bool gzipped = false;
+  };
+  enum class Coding : std::uint8_t { identity, gzip };
+  std::optional<Text> multivariant(std::string_view channel, Coding coding);
+  std::optional<Text> manifest(std::string_view channel, Coding coding);
+  std::optional<Text> playlist(std::string_view channel, std::string_view rendition,
+                               packaging::PlaylistForm form, Coding coding);
+
+  // Returns once the wish is no longer "coming", or at `give_up`. A channel or rendition that is
+  // not known is answerable at once.
+  Task<Woken> wait(std::string channel, std::string rendition, Wish wish, MonoTime give_up);
+  // Whether there is anything to wait for.
+  bool is_coming(std::string_view channel, std::string_view rendition, const Wish& wish) const;
+  std::size_t waiting() const { return waiting_; }
+
+  // Gives up those whose time has come; runs by itself every kSweep, by hand in tests.
+  void sweep();
+  // Everybody gives up, now and from now on: the server is stopping.
+  void stop();
+
+ private:
+  struct Waiter;
+  struct Zipped;
+  struct Rendition;
+  struct Channel;
+  Channel* channel_of(std::string_view channel);
+  Rendition* rendition_of(std::string_view channel, std::string_view rendition);
+  void wake(const packaging::RenditionWindow* window, Rendition& rendition);
+  void resume(Waiter& waiter, Woken result);
+  void schedule_sweep();
+  static Text coded(const packaging::Rendered& rendered, Zipped& kept, Coding coding);
+
+  boost::asio::any_io_executor shard_;
+  const Clock& clock_;
+  boost::asio::steady_timer sweep_timer_;
+  bool sweep_scheduled_ = false;
+  bool stopping_ = false;
+  std::size_t waiting_ = 0;
+  std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
+};
+
+}  // namespace kapok::delivery

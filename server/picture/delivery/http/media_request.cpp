@@ -1,0 +1,118 @@
+#include "server/picture/delivery/http/media_request.hpp"
+
+#include <charconv>
+
+#include "server/access/session_token.hpp"
+#include "server/base/ids.hpp"
+#include "server/picture/protocols/http/conditions.hpp"
+#include "server/picture/protocols/http/target.hpp"
+
+namespace kapok::delivery {
+
+namespace {
+
+using What = MediaRequest::What;
+
+// Up to the next '/', which is taken away; the last one has none.
+std::string_view take_segment(std::string_view& path) {
+  const std::size_t end = std::min(path.find('/'), path.size());
+  const std::string_view segment = path.substr(0, end);
+  path.remove_prefix(std::min(end + 1, path.size()));
+  return segment;
+}
+
+// Digits only, no leading zero: one object has one name, or a cache would hold it twice.
+std::optional<std::uint64_t> canonical_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const char* last = text.data() + text.size();
+  if (text.empty() || text.front() == '-' || (text.front() == '0' && text.size() > 1))
+    return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data(), last, number);
+  if (error != std::errc() || end != last) return std::nullopt;
+  return number;
+}
+
+// "p12.m4s", "895.m4s", "init-1a2b.mp4", "media.m3u8".
+void read_name(std::string_view name, MediaRequest& request) {
+  constexpr std::string_view kMedia = ".m4s";
+  if (name == "media.m3u8") {
+    request.what = What::playlist;
+  } else if (name.starts_with("init-") && name.ends_with(".mp4")) {
+    request.what = What::init;
+    request.name = name;
+  } else if (name.ends_with(kMedia)) {
+    name.remove_suffix(kMedia.size());
+    const bool part = name.starts_with('p');
+    if (part) name.remove_prefix(1);
+    const auto number = canonical_number(name);
+    if (!number) return;
+    request.what = part ? What::part : What::segment;
+    request.number = *number;
+  }
+}
+
+// [RFC 8216bis 6.2.5.2] the delivery directives; others are ignored.
+void read_directives(std::string_view query, MediaRequest& request) {
+  if (query.empty()) return;
+  const auto msn = http::raw_query_value(query, "_HLS_msn");
+  const auto part = http::raw_query_value(query, "_HLS_part");
+  const auto skip = http::raw_query_value(query, "_HLS_skip");
+  // v2 allows to skip date ranges as well; there are none yet, so the answer is the same.
+  if (skip == "YES" || skip == "v2") request.form = packaging::PlaylistForm::delta;
+  if (msn) request.msn = canonical_number(*msn);
+  if (part) request.msn_part = canonical_number(*part);
+  if ((msn && !request.msn) || (part && !request.msn_part) || (part && !msn))
+    request.what = What::bad;
+}
+
+void read_live(std::string_view rest, std::string_view query, MediaRequest& request) {
+  const std::string_view channel = take_segment(rest);
+  if (!is_valid_id(channel)) return;
+  request.channel = channel;
+  if (rest == "master.m3u8") {
+    request.what = What::multivariant;
+  } else if (rest == "manifest.mpd") {
+    request.what = What::manifest;
+  } else {
+    const std::string_view rendition = take_segment(rest);
+    if (!is_valid_id(rendition)) return;
+    request.rendition = rendition;
+    read_name(rest, request);
+    if (request.what == What::playlist) read_directives(query, request);
+  }
+}
+
+}  // namespace
+
+std::optional<MediaRequest> read_media_request(const http::RequestHead& head,
+                                               std::string_view path) {
+  constexpr std::string_view kLive = "/live/";
+  constexpr std::string_view kSession = "/s/";
+  constexpr std::string_view kTime = "/time";
+  MediaRequest request;
+  if (path.starts_with(kSession)) {
+    std::string_view rest = path.substr(kSession.size());
+    const std::string_view token = take_segment(rest);
+    request.in_session = true;
+    if (token.size() <= access::kMaxTokenLength) request.token = token;
+    constexpr std::string_view kInSession = "live/";
+    if (rest.starts_with(kInSession))
+      read_live(rest.substr(kInSession.size()), head.query, request);
+    else if (rest == "time")
+      request.what = What::time;
+  } else if (path.starts_with(kLive)) {
+    read_live(path.substr(kLive.size()), head.query, request);
+  } else if (path == kTime) {
+    request.what = What::time;
+  } else {
+    return std::nullopt;
+  }
+  request.method = head.method;
+  request.gzip = http::accepts(head.accept_encoding, "gzip");
+  request.range = head.range;
+  request.if_range = head.if_range;
+  request.if_none_match = head.if_none_match;
+  return request;
+}
+
+}  // namespace kapok::delivery

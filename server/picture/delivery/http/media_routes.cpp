@@ -1,0 +1,293 @@
+#include "server/picture/delivery/http/media_routes.hpp"
+
+#include "server/net/address_limits.hpp"
+
+namespace kapok::delivery {
+
+using packaging::PlaylistForm;
+using packaging::Presence;
+using packaging::RenditionWindow;
+using What = MediaRequest::What;
+
+namespace {
+
+constexpr std::string_view kPlaylistType = "application/vnd.apple.mpegurl";
+constexpr std::string_view kManifestType = "application/dash+xml";
+constexpr std::string_view kTextType = "text/plain; charset=utf-8";
+// Until the first segment says what it is: longer than any start-up, shorter than a player's own
+// patience.
+constexpr seconds kUnknownTarget{2};
+// [RFC 8216bis 6.2.5.2] a server gives up after three target durations.
+constexpr int kTargetsOfPatience = 3;
+// [RFC 8216bis appendix B.1] how long a blocking reload that was answered may be kept.
+constexpr std::uint32_t kTargetsOfFreshness = 6;
+
+std::string_view media_type(media::TrackKind kind) {
+  return kind == media::TrackKind::audio ? "audio/mp4" : "video/mp4";
+}
+
+seconds target_of(const RenditionWindow& window) {
+  const seconds target{window.info().target_duration_s};
+  return target > seconds(0) ? target : kUnknownTarget;
+}
+
+// Refusals of media are cacheable for a second, never no-store: otherwise a cache in front asks us
+// once for every viewer, one after another (measured: 18 s for 30 viewers).
+BytesReply refuse(unsigned status, Caching::Scope scope) {
+  BytesReply reply;
+  reply.lines = kMediaLines;
+  reply.status = status;
+  reply.type = kTextType;
+  reply.caching = {.scope = scope, .max_age_s = 1, .immutable = false};
+  static const Buffer bad = Buffer::copy_of("bad request\n");
+  static const Buffer denied = Buffer::copy_of("no right to see this\n");
+  static const Buffer missing = Buffer::copy_of("not here\n");
+  reply.body = status == 400 ? bad : status == 403 ? denied : missing;
+  return reply;
+}
+
+LiveStore::Coding coding_of(const MediaRequest& request) {
+  return request.gzip ? LiveStore::Coding::gzip : LiveStore::Coding::identity;
+}
+
+Reply text_reply(std::optional<LiveStore::Text> text, std::string_view type, Caching caching) {
+  if (!text) return refuse(404, caching.scope);
+  BytesReply reply;
+  reply.lines = kMediaLines;
+  reply.type = type;
+  reply.caching = caching;
+  reply.body = std::move(text->bytes);
+  reply.coding = text->gzipped ? "gzip" : "";
+  reply.varies = true;
+  return reply;
+}
+
+Hold hold(const MediaRequest& request, Wish wish, seconds patience) {
+  return {.channel = request.channel,
+          .rendition = request.rendition,
+          .wish = wish,
+          .patience = patience};
+}
+
+std::optional<Credit> credit_for(const MediaRequest& request,
+                                 const std::optional<evidence::SessionId>& session,
+                                 const RenditionWindow& window) {
+  if (!session) return std::nullopt;
+  return Credit{.session = *session,
+                .channel = request.channel,
+                .rendition = request.rendition,
+                .video = window.info().kind == media::TrackKind::video};
+}
+
+ObjectReply object_reply(const MediaRequest& request, packaging::MediaObject object,
+                         Caching::Scope scope, const RenditionWindow& window) {
+  ObjectReply reply;
+  reply.type = media_type(window.info().kind);
+  reply.caching = immutable_for(scope);
+  reply.object = std::move(object);
+  const http::Conditions conditions{request.if_none_match, {}, request.if_range};
+  const http::Validators validators{reply.object.etag, std::nullopt};
+  if (http::not_modified(conditions, validators)) {
+    reply.status = 304;
+  } else if (!request.range.empty() && http::range_applies(conditions, validators)) {
+    reply.wanted = http::parse_range(request.range, reply.object.size);
+  }
+  return reply;
+}
+
+}  // namespace
+
+Result<AccessRule> AccessRule::make(const MediaAccess& access) {
+  namespace ip = boost::asio::ip;
+  AccessRule rule;
+  rule.anonymous_ = access.anonymous;
+  for (const std::string& edge : access.edges) {
+    boost::system::error_code bad;
+    const auto address = ip::make_address(edge, bad);
+    if (!bad && address.is_v4()) {
+      rule.edges_v4_.emplace_back(address.to_v4(), 32);
+      continue;
+    }
+    if (!bad) {
+      rule.edges_v6_.emplace_back(address.to_v6(), 128);
+      continue;
+    }
+    const auto v4 = ip::make_network_v4(edge, bad);
+    if (!bad) {
+      rule.edges_v4_.push_back(v4.canonical());
+      continue;
+    }
+    const auto v6 = ip::make_network_v6(edge, bad);
+    if (bad)
+      return fail(Errc::config,
+                  "delivery.edges: '{}' is neither an address nor a network such as 192.0.2.0/24",
+                  edge);
+    rule.edges_v6_.push_back(v6.canonical());
+  }
+  return rule;
+}
+
+bool AccessRule::may_see_bare_live(const boost::asio::ip::address& peer) const {
+  namespace ip = boost::asio::ip;
+  if (anonymous_ == Anonymous::allow) return true;
+  const ip::address plain = net::plain_address(peer);
+  if (plain.is_v4()) {
+    for (const auto& edge : edges_v4_)
+      if (ip::network_v4(plain.to_v4(), edge.prefix_length()).canonical() == edge) return true;
+    return false;
+  }
+  for (const auto& edge : edges_v6_)
+    if (ip::network_v6(plain.to_v6(), edge.prefix_length()).canonical() == edge) return true;
+  return false;
+}
+
+MediaRoutes::MediaRoutes(LiveStore& live, const AccessRule& rule, const access::TokenSigner* signer,
+                         const Clock& clock)
+    : live_(live), rule_(rule), signer_(signer), clock_(clock) {}
+
+std::variant<MediaRoutes::Admitted, BytesReply> MediaRoutes::admit(
+    const MediaRequest& request, const boost::asio::ip::address& peer) const {
+  if (!request.in_session) {
+    if (!rule_.may_see_bare_live(peer)) return refuse(403, Caching::Scope::open);
+    return Admitted{};
+  }
+  constexpr auto kScope = Caching::Scope::within_session;
+  if (signer_ == nullptr || request.token.empty()) return refuse(403, kScope);
+  const auto token = signer_->open(request.token, clock_.utc());
+  if (!token || token->channel != request.channel) return refuse(403, kScope);
+  return Admitted{.scope = kScope, .session = token->session};
+}
+
+Reply MediaRoutes::answer(const MediaRequest& request, const boost::asio::ip::address& peer,
+                          Patience patience) {
+  if (request.what == What::time) return time();
+  const auto scope = request.in_session ? Caching::Scope::within_session : Caching::Scope::open;
+  if (request.what == What::bad) return refuse(400, scope);
+  if (request.what == What::unknown) return refuse(404, scope);
+  auto admission = admit(request, peer);
+  if (auto* refused = std::get_if<BytesReply>(&admission)) return std::move(*refused);
+  const auto& admitted = std::get<Admitted>(admission);
+  const Caching plain{.scope = admitted.scope, .max_age_s = 1, .immutable = false};
+  switch (request.what) {
+    case What::multivariant:
+      // The ladder changes when a feed does; two seconds spare an edge half of the questions.
+      return text_reply(live_.multivariant(request.channel, coding_of(request)), kPlaylistType,
+                        {.scope = admitted.scope, .max_age_s = 2, .immutable = false});
+    case What::manifest:
+      return text_reply(live_.manifest(request.channel, coding_of(request)), kManifestType, plain);
+    case What::playlist:
+      return playlist(request, admitted, patience);
+    case What::init:
+      return init(request, admitted);
+    case What::segment:
+      return segment(request, admitted, patience);
+    case What::part:
+      return part(request, admitted, patience);
+    default:
+      return refuse(404, scope);
+  }
+}
+
+Reply MediaRoutes::playlist(const MediaRequest& request, const Admitted& admitted,
+                            Patience patience) {
+  const RenditionWindow* window = live_.find(request.channel, request.rendition);
+  if (window == nullptr) return refuse(404, admitted.scope);
+  Caching caching{.scope = admitted.scope, .max_age_s = 1, .immutable = false};
+  if (request.msn) {
+    const Presence presence = window->playlist_presence(*request.msn, request.msn_part);
+    if (presence == Presence::too_far) return refuse(400, admitted.scope);
+    if (presence == Presence::here) {
+      caching.max_age_s =
+          kTargetsOfFreshness * static_cast<std::uint32_t>(target_of(*window).count());
+    } else if (patience != Patience::exhausted) {
+      const Wish wish{.what = Wish::What::playlist,
+                      .number = *request.msn,
+                      .part = request.msn_part,
+                      .bytes = 0};
+      if (live_.is_coming(request.channel, request.rendition, wish))
+        return hold(request, wish, kTargetsOfPatience * target_of(*window));
+    }
+    // Given up: the current playlist, which a cache must not keep for those who ask again.
+  }
+  return text_reply(
+      live_.playlist(request.channel, request.rendition, request.form, coding_of(request)),
+      kPlaylistType, caching);
+}
+
+Reply MediaRoutes::segment(const MediaRequest& request, const Admitted& admitted,
+                           Patience patience) {
+  const RenditionWindow* window = live_.find(request.channel, request.rendition);
+  if (window == nullptr) return refuse(404, admitted.scope);
+  auto object = window->find_segment(request.number);
+  if (object && object->file && object->complete) {
+    ObjectReply reply = object_reply(request, std::move(*object), admitted.scope, *window);
+    reply.credit = credit_for(request, admitted.session, *window);
+    return reply;
+  }
+  if (object && object->file) {
+    GrowingReply reply;
+    reply.type = media_type(window->info().kind);
+    reply.caching = immutable_for(admitted.scope);
+    reply.channel = request.channel;
+    reply.rendition = request.rendition;
+    reply.number = request.number;
+    reply.patience = kTargetsOfPatience * target_of(*window);
+    reply.credit = credit_for(request, admitted.session, *window);
+    return reply;
+  }
+  const Wish wish{
+      .what = Wish::What::segment, .number = request.number, .part = std::nullopt, .bytes = 0};
+  if (patience != Patience::exhausted && live_.is_coming(request.channel, request.rendition, wish))
+    return hold(request, wish, kTargetsOfPatience * target_of(*window));
+  return refuse(404, admitted.scope);
+}
+
+Reply MediaRoutes::part(const MediaRequest& request, const Admitted& admitted, Patience patience) {
+  const RenditionWindow* window = live_.find(request.channel, request.rendition);
+  if (window == nullptr) return refuse(404, admitted.scope);
+  auto object = window->find_part(request.number);
+  if (object && object->file) {
+    ObjectReply reply = object_reply(request, std::move(*object), admitted.scope, *window);
+    reply.credit = credit_for(request, admitted.session, *window);
+    return reply;
+  }
+  const Wish wish{
+      .what = Wish::What::part, .number = request.number, .part = std::nullopt, .bytes = 0};
+  if (patience != Patience::exhausted && live_.is_coming(request.channel, request.rendition, wish))
+    return hold(request, wish, kTargetsOfPatience * target_of(*window));
+  return refuse(404, admitted.scope);
+}
+
+Reply MediaRoutes::init(const MediaRequest& request, const Admitted& admitted) const {
+  const RenditionWindow* window = live_.find(request.channel, request.rendition);
+  const auto found = window == nullptr ? nullptr : window->find_init(request.name);
+  if (!found) return refuse(404, admitted.scope);
+  BytesReply reply;
+  reply.lines = kMediaLines;
+  reply.type = media_type(window->info().kind);
+  reply.caching = immutable_for(admitted.scope);
+  // The name holds a hash of the bytes.
+  reply.etag = "\"" + request.name + "\"";
+  const http::Conditions conditions{request.if_none_match, {}, request.if_range};
+  const http::Validators validators{reply.etag, std::nullopt};
+  if (http::not_modified(conditions, validators)) {
+    reply.status = 304;
+    return reply;
+  }
+  reply.body = found->bytes;
+  if (!request.range.empty() && http::range_applies(conditions, validators))
+    reply.wanted = http::parse_range(request.range, reply.body.size());
+  return reply;
+}
+
+BytesReply MediaRoutes::time() const {
+  BytesReply reply;
+  reply.lines = kMediaLines;
+  // urn:mpeg:dash:utc:http-xsdate:2014
+  reply.type = kTextType;
+  reply.caching.scope = Caching::Scope::none;
+  reply.body = Buffer::copy_of(format_utc(clock_.utc()));
+  return reply;
+}
+
+}  // namespace kapok::delivery
