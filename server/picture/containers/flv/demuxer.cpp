@@ -22,6 +22,18 @@ bool describes_itself(Codec codec) {
 constexpr Ticks from_ms(std::int64_t ms, media::Timescale timescale) {
   return media::rescale({ms}, 1000, timescale);
 }
+// The record as Track::config has it. FFmpeg 8.1 sends FLAC's STREAMINFO bare, without the "fLaC"
+// and the block header that [Enhanced RTMP v2, AudioPacketType.SequenceStart] asks for.
+Buffer usual_record(Codec codec, const Buffer& sent) {
+  constexpr std::size_t kStreamInfoBytes = 34;
+  if (codec != Codec::flac || sent.size() != kStreamInfoBytes) return Buffer::copy_of(sent.bytes());
+  Bytes whole = to_bytes("fLaC");
+  ByteWriter out(whole);
+  out.u8(0x80);  // the last block, STREAMINFO
+  out.u24(kStreamInfoBytes);
+  out.bytes(sent.bytes());
+  return Buffer(std::move(whole));
+}
 }  // namespace
 
 Result<void> FlvDemuxer::video(std::uint32_t timestamp, const Buffer& body, MonoTime arrival,
@@ -86,7 +98,7 @@ Result<void> FlvDemuxer::configure(Lane& lane, const TagPart& part, const Buffer
     lane.awaiting_sequence_header = lane.record;
     return {};
   }
-  return describe(lane, Buffer::copy_of(record.bytes()), {}, out);
+  return describe(lane, usual_record(part.codec, record), {}, out);
 }
 
 Result<void> FlvDemuxer::describe(Lane& lane, Buffer config, ByteSpan first_frame, Items& out) {
