@@ -1,11 +1,9 @@
 // Writes file.gz and file.br beside every text file of dist/, so that the server never compresses.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { filesIn } from './files.mjs';
 
-for (const entry of readdirSync('dist', { recursive: true, withFileTypes: true })) {
-  if (!entry.isFile() || !/\.(js|css|html|svg|json)$/.test(entry.name)) continue;
-  const path = join(entry.parentPath ?? entry.path, entry.name);
+for (const path of filesIn('dist').filter((name) => /\.(js|css|html|svg|json)$/.test(name))) {
   const bytes = readFileSync(path);
   const gzip = gzipSync(bytes, { level: 9 });
   const brotli = brotliCompressSync(bytes, {

@@ -1,22 +1,15 @@
 // Bundles every src/**/*.test.ts (no node before 22 reads TypeScript) and runs them with node --test.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-
-function testsIn(folder) {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return testsIn(path);
-    return /\.test\.tsx?$/.test(entry.name) ? [path] : [];
-  });
-}
+import { filesIn } from './files.mjs';
 
 const out = mkdtempSync(join(tmpdir(), 'kapok-player-test-'));
 let status = 1;
 try {
-  const tests = testsIn('src');
+  const tests = filesIn('src').filter((path) => /\.test\.tsx?$/.test(path));
   await build({
     entryPoints: tests,
     outbase: 'src',

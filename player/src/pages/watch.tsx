@@ -1,5 +1,6 @@
 // Watching one channel: the picture, what is going on with it, and the controls.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import logo from '../assets/kapok.svg';
 import { ControlBar } from '../controls/control_bar';
 import { Icon } from '../controls/icons';
 import { Stats } from '../controls/stats';
@@ -152,6 +153,7 @@ export function Watch({ channel, protocol, onBack }: Properties) {
         )}
         {status.kind === 'refused_autoplay' && (
           <button type="button" class="veil veil-solid tap" onClick={() => playback.current?.goLive()}>
+            <img class="tap-flower" src={logo} alt="" />
             <span class="tap-disc">
               <Icon name="play" />
             </span>
@@ -194,7 +196,7 @@ export function Watch({ channel, protocol, onBack }: Properties) {
         <div class="about-text">
           <h1 id="watch-title">{info?.title ?? channel}</h1>
           <p class="about-facts">
-            <span class="free">{t('watch.free')}</span>
+            {info !== null && <span class="free">{t('watch.free')}</span>}
             {info?.since_ms != null && info.live && (
               <span>{t('watch.since', { time: formatTime(language, info.since_ms) })}</span>
             )}

@@ -2,25 +2,28 @@
 // ffmpeg cannot: HEVC, AV1, Opus ... Runs as a process of its own, so that native code can be killed and
 // cannot take the tests with it. Prints "start <epoch ms>" when the first packet has left.
 //   node push_enhanced.mjs CLIP URL
+// The synchronous calls: the asynchronous ones need a newer node than Debian's.
 import { Demuxer, Muxer } from 'node-av';
 
 const [, , clip, url] = process.argv;
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let output = null;
-let indices = new Map();
+const indices = new Map();
 let started = 0;
 let offset_s = 0;
 for (;;) {
   const input = await Demuxer.open(clip);
   if (output === null) {
-    output = await Muxer.open(url, { format: 'flv', options: { flvflags: 'no_duration_filesize' } });
+    output = await Muxer.open(url, { format: 'flv', options: { flvflags: 'no_duration_filesize', flush_packets: 1 } });
     for (const stream of [input.video(), input.audio()]) {
-      if (stream !== undefined) indices.set(stream.index, output.addStream(stream));
+      if (stream === undefined) continue;
+      stream.codecpar.codecTag = 0; // MP4's tag is not FLV's
+      indices.set(stream.index, output.addStream(stream));
     }
   }
   let end_s = 0;
-  for await (const packet of input.packets()) {
+  for (const packet of input.packetsSync()) {
     if (packet === null) break;
     const index = indices.get(packet.streamIndex);
     if (index !== undefined) {
@@ -32,7 +35,7 @@ for (;;) {
       packet.dts += shift;
       const due = started + (offset_s + dts_s) * 1000;
       if (started !== 0 && due > Date.now()) await sleep(due - Date.now());
-      await output.writePacket(packet, index);
+      output.writePacketSync(packet, index);
       if (started === 0) {
         started = Date.now() - (offset_s + dts_s) * 1000;
         console.log(`start ${started}`);

@@ -69,7 +69,7 @@ export async function startStandIn(port) {
     const json = (status, value) =>
       response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(value));
     if (state.fail && url.pathname.startsWith('/api')) return json(503, {});
-    if (url.pathname === '/time') return response.writeHead(200).end(new Date().toISOString());
+    if (url.pathname === '/time') return response.writeHead(200, { 'access-control-allow-origin': '*' }).end(new Date().toISOString());
     if (url.pathname === '/api/v1/channels') {
       const since = new Date(Date.now() - 3_725_000).toISOString();
       const all = [
