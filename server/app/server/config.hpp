@@ -50,8 +50,8 @@ enum class AnonymousViewing : std::uint8_t { allow, edges };
 enum class LogFormat : std::uint8_t { logfmt, json };
 
 struct LimitsConfig {
-  std::uint32_t connections = 20'000;
-  std::uint32_t connections_per_address = 512;
+  std::uint32_t connections = 65'536;
+  std::uint32_t connections_per_address = 4'096;
   std::uint32_t half_open_per_address = 16;
   std::uint32_t sessions = 200'000;
   std::uint32_t sessions_per_address_per_minute = 60;
@@ -62,7 +62,7 @@ struct LimitsConfig {
 
 struct FeedConfig {
   std::string name;
-  std::uint32_t priority = 0;  // the lowest one that is live is chosen
+  std::uint32_t priority = 0;  // the largest one that is live is chosen
   Secret key;
   std::string key_hash;
   std::string url;
@@ -83,11 +83,10 @@ struct EnterpriseConfig {
   EnterpriseKind kind = EnterpriseKind::broadcaster;
 };
 
-enum class WorkKind : std::uint8_t { film, event, entertainment, culture, other };
 struct WorkConfig {
   std::string id;
   std::string title;
-  WorkKind kind = WorkKind::other;
+  bool baseline = false;  // offered before the reward's window: never new
 };
 
 struct ProgrammeConfig {
@@ -99,7 +98,8 @@ struct ProgrammeConfig {
   std::optional<UtcTime> start;
   std::optional<UtcTime> end;
   bool free = true;
-  bool is_new = true;  // newly added since the reward's reference date
+  bool is_new = true;              // false: the work becomes a baseline work
+  std::uint32_t region = 440'000;  // GB/T 2260: where it is offered
 };
 
 struct Config {

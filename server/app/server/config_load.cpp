@@ -13,6 +13,7 @@
 #include "server/app/server/config_problems.hpp"
 #include "server/app/server/config_schema.hpp"
 #include "server/base/ids.hpp"
+#include "server/hours/ledger/note.hpp"
 
 namespace kapok::app {
 namespace {
@@ -291,11 +292,9 @@ class Loader {
                           "machine only");
         return;
       case Form::origin:
-        // [C2SP signed-note] a key name has no spaces and no plus sign.
-        if (text.empty() || text.size() > 128 ||
-            text.find_first_of(" \t\r\n+") != std::string::npos)
+        if (!ledger::is_valid_note_name(text))
           problems_.error(at, shown, fmt::format("'{}' cannot name a log", text),
-                          "write host/name without spaces or '+', at most 128 characters");
+                          "write host/name in ASCII, without spaces or '+'");
         return;
       case Form::required_text:
         if (text.empty())

@@ -13,7 +13,6 @@ constexpr std::string_view kLogLevelNames[] = {"debug", "info", "warn", "error"}
 constexpr std::string_view kLogFormatNames[] = {"logfmt", "json"};
 constexpr std::string_view kEnterpriseNames[] = {"broadcaster", "iptv", "state-internet",
                                                  "private-internet"};
-constexpr std::string_view kWorkNames[] = {"film", "event", "entertainment", "culture", "other"};
 
 template <class Enum>
 Target choice(Enum& value, std::span<const std::string_view> names) {
@@ -131,7 +130,7 @@ constexpr KeySpec kChannel[] = {
 constexpr KeySpec kFeed[] = {
     {"name", KAPOK_KEY(name), "The feed's name, unique within its channel.", kReload,
      Form::required_id},
-    {"priority", KAPOK_KEY(priority), "Of the feeds that are live the lowest number is shown.",
+    {"priority", KAPOK_KEY(priority), "Of the feeds that are live the largest number is shown.",
      kReload, Form::any, 0, 1000},
     {"key", KAPOK_KEY(key), "Publish key. The file must then have mode 0600.", kReload},
     {"key_hash", KAPOK_KEY(key_hash), "The same, hashed.", kReload},
@@ -154,8 +153,8 @@ constexpr KeySpec kEnterprise[] = {
 constexpr KeySpec kWork[] = {
     {"id", KAPOK_KEY(id), "Short name, for programmes to refer to.", kReload, Form::required_id},
     {"title", KAPOK_KEY(title), "The work's title.", kReload, Form::required_text},
-    {"kind", [](Record r) { return choice(r.as<WorkConfig>().kind, kWorkNames); }, "What it is.",
-     kReload},
+    {"baseline", KAPOK_KEY(baseline),
+     "It was offered before the reward's window, so showing it adds no new hours.", kReload},
 };
 #undef KAPOK_KEY
 
@@ -172,7 +171,10 @@ constexpr KeySpec kProgramme[] = {
     {"start", KAPOK_KEY(start), "RFC 3339 with offset, e.g. 2026-11-23T20:00:00+08:00.", kReload},
     {"end", KAPOK_KEY(end), "RFC 3339 with offset; not shown any more from then on.", kReload},
     {"free", KAPOK_KEY(free), "Offered to households free of charge.", kReload},
-    {"new", KAPOK_KEY(is_new), "Newly added, as clause 17 counts.", kReload},
+    {"new", KAPOK_KEY(is_new),
+     "Newly added, as clause 17 counts; false makes its work a baseline work.", kReload},
+    {"region", KAPOK_KEY(region), "Where it is offered: GB/T 2260 code, 440000 is Guangdong.",
+     kReload, Form::any, 0, 999'999},
 };
 #undef KAPOK_KEY
 

@@ -5,8 +5,9 @@
 #include <array>
 #include <charconv>
 #include <limits>
-#include <optional>
 #include <span>
+
+#include "server/api/rfc3339.hpp"
 
 namespace kapok::app {
 namespace {
@@ -64,78 +65,6 @@ std::string format_quantity(std::uint64_t value, std::span<const Unit> units) {
   return fmt::format("{}{}", value / best->factor, best->name);
 }
 
-// Exactly `digits` decimal digits, then moves on.
-std::optional<int> take_digits(std::string_view& text, std::size_t digits) {
-  if (text.size() < digits) return std::nullopt;
-  int value = 0;
-  for (std::size_t i = 0; i < digits; ++i) {
-    if (text[i] < '0' || text[i] > '9') return std::nullopt;
-    value = value * 10 + (text[i] - '0');
-  }
-  text.remove_prefix(digits);
-  return value;
-}
-bool take(std::string_view& text, std::string_view any_of) {
-  if (text.empty() || any_of.find(text.front()) == std::string_view::npos) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
-std::optional<microseconds> take_fraction(std::string_view& text) {
-  if (!take(text, ".")) return microseconds(0);
-  std::int64_t value = 0;
-  std::int64_t scale = 1'000'000;
-  std::size_t digits = 0;
-  while (!text.empty() && text.front() >= '0' && text.front() <= '9') {
-    if (scale > 1) {
-      scale /= 10;
-      value += (text.front() - '0') * scale;
-    }
-    text.remove_prefix(1);
-    if (++digits > 9) return std::nullopt;
-  }
-  if (digits == 0) return std::nullopt;
-  return microseconds(value);
-}
-
-std::optional<std::chrono::minutes> take_offset(std::string_view& text) {
-  if (take(text, "Zz")) return std::chrono::minutes(0);
-  const bool west = text.starts_with('-');
-  if (!take(text, "+-")) return std::nullopt;
-  const auto hours = take_digits(text, 2);
-  if (!hours || !take(text, ":")) return std::nullopt;
-  const auto minutes = take_digits(text, 2);
-  if (!minutes || *hours > 23 || *minutes > 59) return std::nullopt;
-  const std::chrono::minutes offset(*hours * 60 + *minutes);
-  return west ? -offset : offset;
-}
-
-std::optional<UtcTime> read_rfc3339(std::string_view text) {
-  const auto year = take_digits(text, 4);
-  if (!year || !take(text, "-")) return std::nullopt;
-  const auto month = take_digits(text, 2);
-  if (!month || !take(text, "-")) return std::nullopt;
-  const auto day = take_digits(text, 2);
-  if (!day || !take(text, "Tt ")) return std::nullopt;
-  const auto hour = take_digits(text, 2);
-  if (!hour || !take(text, ":")) return std::nullopt;
-  const auto minute = take_digits(text, 2);
-  if (!minute || !take(text, ":")) return std::nullopt;
-  const auto second = take_digits(text, 2);
-  if (!second) return std::nullopt;
-  const auto fraction = take_fraction(text);
-  if (!fraction) return std::nullopt;
-  const auto offset = take_offset(text);
-  if (!offset || !text.empty()) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(*year),
-                                         std::chrono::month(static_cast<unsigned>(*month)),
-                                         std::chrono::day(static_cast<unsigned>(*day))};
-  // 60 is a leap second, which UTC arithmetic here does not have: it reads as the next second.
-  if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  return UtcTime(std::chrono::sys_days(date)) + std::chrono::hours(*hour) +
-         std::chrono::minutes(*minute) + seconds(*second) + *fraction - *offset;
-}
-
 }  // namespace
 
 Result<microseconds> parse_duration(std::string_view text) {
@@ -175,7 +104,7 @@ std::string format_budget(const ByteBudget& budget) {
 }
 
 Result<UtcTime> parse_rfc3339(std::string_view text) {
-  const auto time = read_rfc3339(text);
+  const auto time = api::parse_rfc3339(text);
   if (!time)
     return fail(Errc::config,
                 "'{}' is not a time with date, seconds and offset, such as "
