@@ -8,6 +8,19 @@ test('a channel without a title is shown by its id', () => {
   assert.equal(channel?.since_ms, Date.UTC(2026, 0, 1));
 });
 
+test('live channels come first; programme and dynamic range are read', () => {
+  const channels = parseChannels({
+    channels: [
+      { id: 'a', live: false, since: null, range: 'SDR', programme: null },
+      { id: 'b', live: true, range: 'HLG', programme: { id: 'p', title: 'Gala', free: true } },
+    ],
+  });
+  assert.deepEqual(channels.map(({ id }) => id), ['b', 'a']);
+  assert.equal(channels[0]?.highDynamicRange, 'HLG');
+  assert.deepEqual(channels[0]?.programme, { title: 'Gala', free: true });
+  assert.equal(channels[1]?.highDynamicRange, null);
+});
+
 test('an answer that is no list of channels is an error, not an empty list', () => {
   assert.throws(() => parseChannels({}), ApiError);
   assert.throws(() => parseChannels(null), ApiError);

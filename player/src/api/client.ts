@@ -9,6 +9,8 @@ export interface Channel {
   poster: string | null;
   width: number | null;
   height: number | null;
+  highDynamicRange: string | null; // "PQ" or "HLG"
+  programme: { title: string; free: boolean } | null;
 }
 
 export interface Session {
@@ -64,14 +66,22 @@ export function instant(value: unknown): number | null {
 
 const size = (value: unknown): number | null => (typeof value === 'number' && value > 0 ? value : null);
 
+function programmeOf(value: unknown): { title: string; free: boolean } | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { title, free } = value as Record<string, unknown>;
+  return { title: typeof title === 'string' ? title : '', free: free === true };
+}
+
+/** In the order of the answer, those that are live first. */
 export function parseChannels(answer: unknown): Channel[] {
   const { channels } = record(answer);
   if (!Array.isArray(channels)) throw new ApiError(200, 'bad-answer');
-  return channels.map((entry: unknown) => {
+  const parsed = channels.map((entry: unknown) => {
     const channel = record(entry);
     const id = text(channel['id']);
     const title = channel['title'];
     const poster = channel['poster'];
+    const range = channel['range'];
     return {
       id,
       title: typeof title === 'string' && title !== '' ? title : id,
@@ -80,8 +90,11 @@ export function parseChannels(answer: unknown): Channel[] {
       poster: typeof poster === 'string' ? poster : null,
       width: size(channel['width']),
       height: size(channel['height']),
+      highDynamicRange: range === 'PQ' || range === 'HLG' ? range : null,
+      programme: programmeOf(channel['programme']),
     };
   });
+  return [...parsed.filter((channel) => channel.live), ...parsed.filter((channel) => !channel.live)];
 }
 
 export function parseSession(answer: unknown, origin: string): Session {

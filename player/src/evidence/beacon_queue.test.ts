@@ -111,6 +111,16 @@ test('a refused beacon is dropped, its session is told, the next goes on', async
   assert.equal(queue.size, 0);
 });
 
+test('a beacon that is wrong in itself is dropped and leaves its session alone', async () => {
+  const { transport, refused, queue } = make();
+  transport.answers = ['useless'];
+  queue.push(beacon(1));
+  queue.push(beacon(2));
+  await settle();
+  assert.deepEqual(refused, []);
+  assert.deepEqual(transport.sent, [1, 2]);
+});
+
 test('the queue is bounded and drops the oldest', async () => {
   const { transport, queue } = make();
   transport.answers = ['retry'];

@@ -27,8 +27,9 @@ export interface Addressed {
   beacon: Beacon;
 }
 
-// ok: the server has it. retry: nobody took it. refused: the server will never take it.
-export type Delivery = 'ok' | 'retry' | 'refused';
+// ok: the server has it. retry: nobody took it. refused: the server no longer takes this session's
+// reports. useless: it will never take this one.
+export type Delivery = 'ok' | 'retry' | 'refused' | 'useless';
 
 export interface Transport {
   send(item: Addressed): Promise<Delivery>;

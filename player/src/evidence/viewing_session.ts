@@ -34,7 +34,9 @@ export const httpTransport: Transport = {
         signal: AbortSignal.timeout(kSendTimeoutMs),
       });
       if (response.ok) return 'ok';
-      return response.status === 408 || response.status === 429 || response.status >= 500 ? 'retry' : 'refused';
+      const { status } = response;
+      if (status === 408 || status === 429 || status >= 500) return 'retry';
+      return status === 401 || status === 403 || status === 404 || status === 410 ? 'refused' : 'useless';
     } catch {
       return 'retry';
     }
@@ -55,6 +57,8 @@ export class ViewingSession {
   private closed = false;
   private stalling = false;
   private stalls = 0;
+  // As it was while the unreported stretch played: what is reported when the page is hidden was seen.
+  private visible = document.visibilityState === 'visible';
   private readonly played = new PlayedIntervals();
   private readonly queue: BeaconQueue;
   private readonly undo: (() => void)[] = [];
@@ -193,7 +197,7 @@ export class ViewingSession {
         frames: facts.frames,
         stalls: this.stalls,
         latency_ms: Math.max(0, Math.round(facts.latency_ms ?? 0)),
-        visible: document.visibilityState === 'visible',
+        visible: this.visible,
       },
     };
   }
@@ -232,8 +236,11 @@ export class ViewingSession {
       if (started) this.beatSoon();
     });
     on(document, 'visibilitychange', () => {
-      if (document.visibilityState !== 'hidden') return;
-      this.queue.pushLast(this.report('hidden'));
+      const visible = document.visibilityState === 'visible';
+      if (visible === this.visible) return;
+      if (visible) this.beat(this.state());
+      else this.queue.pushLast(this.report('hidden'));
+      this.visible = visible;
     });
     on(window, 'pagehide', () => {
       this.queue.pushLast(this.report('ended'));

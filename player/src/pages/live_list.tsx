@@ -57,9 +57,8 @@ function useListing(): [Listing, () => void] {
 
 function resolutionMark(channel: Channel): string | null {
   if (channel.height === null) return null;
-  if (channel.height >= 4320) return '8K';
-  if (channel.height >= 2160) return '4K';
-  return `${channel.height}p`;
+  const size = channel.height >= 4320 ? '8K' : channel.height >= 2160 ? '4K' : `${channel.height}p`;
+  return channel.highDynamicRange === null ? size : `${size} ${channel.highDynamicRange}`;
 }
 
 function Card({ channel, onWatch }: { channel: Channel; onWatch: () => void }) {
@@ -91,6 +90,9 @@ function Card({ channel, onWatch }: { channel: Channel; onWatch: () => void }) {
           {mark !== null && <span class="badge badge-mark">{mark}</span>}
         </span>
         <span class="card-title">{channel.title}</span>
+        {channel.programme !== null && channel.programme.title !== '' && (
+          <span class="card-facts">{channel.programme.title}</span>
+        )}
         <span class="card-facts">
           {channel.live && channel.since_ms !== null
             ? t('list.since', { duration: formatDuration(language, (Date.now() - channel.since_ms) / 1000) })
@@ -112,14 +114,13 @@ export function LiveList({ onWatch }: { onWatch: (channel: string) => void }) {
   }, []);
 
   const age = Date.now() - fresh_ms;
+  const live = channels?.filter((channel) => channel.live).length ?? 0;
   const loading = channels === null && failure === null;
   return (
     <section class="list" aria-labelledby="list-title" aria-busy={loading}>
       <div class="list-head">
         <h1 id="list-title">{t('list.title')}</h1>
-        {channels !== null && channels.length > 0 && (
-          <span class="list-count">{t('list.count', { count: channels.length })}</span>
-        )}
+        {live > 0 && <span class="list-count">{t('list.count', { count: live })}</span>}
       </div>
       <div role="status" class="quiet-status">
         {loading && <span class="hidden-text">{t('list.loading')}</span>}
@@ -148,7 +149,7 @@ export function LiveList({ onWatch }: { onWatch: (channel: string) => void }) {
           onRetry={retry}
         />
       )}
-      {channels !== null && channels.length === 0 && (
+      {channels !== null && live === 0 && (
         <div class="empty">
           <img src={logo} alt="" width={96} height={96} />
           <p class="empty-title">{t('list.empty')}</p>

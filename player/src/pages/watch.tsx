@@ -196,7 +196,8 @@ export function Watch({ channel, protocol, onBack }: Properties) {
         <div class="about-text">
           <h1 id="watch-title">{info?.title ?? channel}</h1>
           <p class="about-facts">
-            {info !== null && <span class="free">{t('watch.free')}</span>}
+            {info?.programme?.free === true && <span class="free">{t('watch.free')}</span>}
+            {info?.programme != null && info.programme.title !== '' && <span>{info.programme.title}</span>}
             {info?.since_ms != null && info.live && (
               <span>{t('watch.since', { time: formatTime(language, info.since_ms) })}</span>
             )}

@@ -1,15 +1,42 @@
-// The figures of GET /api/v1/reports/hours and what kapok-verify says of the ledger.
-import { readFileSync, existsSync } from 'node:fs';
+// The figures of GET /api/v1/reports/hours, and kapok-verify on the ledger behind them.
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Program, verifyBinary } from './workplace.mjs';
 
-/** Credited viewing milliseconds of all sessions; ?csv and other fields are the server's own tests. */
-export async function viewedMs(server) {
-  const report = await hoursReport(server);
-  return report.viewing_ms ?? report.viewing?.total_ms ?? report.totals?.viewing_ms ?? NaN;
+function adminHeaders(server) {
+  const path = join(server.data, 'secrets', 'admin-token');
+  return existsSync(path) ? { authorization: `Bearer ${readFileSync(path, 'utf8').trim()}` } : {};
 }
 
-export async function hoursReport(server) {
-  const tokenPath = join(server.data, 'admin-token');
-  const headers = existsSync(tokenPath) ? { authorization: `Bearer ${readFileSync(tokenPath, 'utf8').trim()}` } : {};
-  return (await server.get('/api/v1/reports/hours', { headers })).json();
+export async function hoursReport(server, query = '') {
+  return (await server.get(`/api/v1/reports/hours${query}`, { headers: adminHeaders(server) })).text();
+}
+
+/** Credited viewing (measure B), all sessions, in milliseconds. */
+export async function viewedMs(server) {
+  return JSON.parse(await hoursReport(server)).viewing_hours.total.total_ms;
+}
+
+function filesIn(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? filesIn(path) : [path];
+  });
+}
+
+export function ledgerFiles(folder) {
+  return filesIn(folder).filter((path) => !path.endsWith('.key') && !path.endsWith('.pub'));
+}
+
+export function verifierKey(ledger) {
+  const found = filesIn(ledger).find((path) => path.endsWith('.pub'));
+  if (found === undefined) throw new Error(`no verifier key below ${ledger}`);
+  return found;
+}
+
+/** Runs kapok-verify; { code, output }. */
+export async function verify(ledger, key, ...options) {
+  const program = new Program(verifyBinary(), [ledger, '--key', key, ...options]);
+  const { code } = await program.exited;
+  return { code, output: program.output };
 }

@@ -73,7 +73,7 @@ export async function startStandIn(port) {
     if (url.pathname === '/api/v1/channels') {
       const since = new Date(Date.now() - 3_725_000).toISOString();
       const all = [
-        { id: 'demo', title: '珠江夜景 4K', live: state.signal, since, width: 3840, height: 2160 },
+        { id: 'demo', title: '珠江夜景 4K', live: state.signal, since, width: 3840, height: 2160, range: 'HLG', programme: { title: '珠江夜游', free: true } },
         { id: 'museum', title: '广东省博物馆 · 自然标本厅', live: true, since, width: 3840, height: 2160 },
         { id: 'asian-games-8k', title: '亚青会开幕式 8K', live: true, since, width: 7680, height: 4320 },
         { id: 'opera', title: '粤剧《帝女花》', live: false, since: null },
