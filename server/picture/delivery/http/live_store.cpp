@@ -20,7 +20,7 @@ namespace {
 // How late a held request may give up; nothing waits for less than a few seconds.
 constexpr milliseconds kSweep{200};
 
-bool still_coming(const RenditionWindow& window, const Wish& wish) {
+bool still_coming(const ChannelWindow& channel, const RenditionWindow& window, const Wish& wish) {
   switch (wish.what) {
     case Wish::What::playlist: {
       // "never" is held as well: an idle channel answers with its unchanged playlist after the
@@ -28,10 +28,11 @@ bool still_coming(const RenditionWindow& window, const Wish& wish) {
       const Presence presence = window.playlist_presence(wish.number, wish.part);
       return presence == Presence::coming || presence == Presence::never;
     }
+    // Without a feed, what was hinted will not come: 404 at once.
     case Wish::What::part:
-      return window.part_presence(wish.number) == Presence::coming;
+      return channel.live() && window.part_presence(wish.number) == Presence::coming;
     case Wish::What::segment:
-      return window.segment_presence(wish.number) == Presence::coming;
+      return channel.live() && window.segment_presence(wish.number) == Presence::coming;
     case Wish::What::growth: {
       const auto object = window.find_segment(wish.number);
       return object && !object->complete && object->size <= wish.bytes;
@@ -98,7 +99,7 @@ void LiveStore::apply(std::shared_ptr<const packaging::WindowEvent> event) {
   channel.window.apply(*event);
   const std::string_view name = rendition_in(*event);
   for (auto& [id, rendition] : channel.renditions)
-    if (name.empty() || name == id) wake(channel.window.find(id), rendition);
+    if (name.empty() || name == id) wake(channel.window, id, rendition);
 }
 
 const ChannelWindow* LiveStore::find(std::string_view channel) const {
@@ -171,8 +172,9 @@ std::optional<LiveStore::Text> LiveStore::playlist(std::string_view channel,
 
 bool LiveStore::is_coming(std::string_view channel, std::string_view rendition,
                           const Wish& wish) const {
-  const RenditionWindow* window = find(channel, rendition);
-  return !stopping_ && window != nullptr && still_coming(*window, wish);
+  const ChannelWindow* known = find(channel);
+  const RenditionWindow* window = known == nullptr ? nullptr : known->find(rendition);
+  return !stopping_ && window != nullptr && still_coming(*known, *window, wish);
 }
 
 Task<Woken> LiveStore::wait(std::string channel, std::string rendition, Wish wish,
@@ -189,14 +191,15 @@ Task<Woken> LiveStore::wait(std::string channel, std::string rendition, Wish wis
   co_return waiter.result;
 }
 
-void LiveStore::wake(const RenditionWindow* window, Rendition& rendition) {
+void LiveStore::wake(const ChannelWindow& channel, std::string_view id, Rendition& rendition) {
+  const RenditionWindow* window = channel.find(id);
   // Nearly all wait for the same: the last verdict is remembered.
   std::optional<Wish> judged;
   bool coming = false;
   std::erase_if(rendition.waiters, [&](Waiter* waiter) {
     if (judged != waiter->wish) {
       judged = waiter->wish;
-      coming = window != nullptr && still_coming(*window, waiter->wish);
+      coming = window != nullptr && still_coming(channel, *window, waiter->wish);
     }
     if (!coming) resume(*waiter, Woken::answerable);
     return !coming;
@@ -236,6 +239,7 @@ void LiveStore::sweep() {
 void LiveStore::stop() {
   stopping_ = true;
   sweep();
+  sweep_timer_.cancel();
 }
 
 }  // namespace kapok::delivery

@@ -79,7 +79,7 @@ class LiveStore {
   struct Channel;
   Channel* channel_of(std::string_view channel);
   Rendition* rendition_of(std::string_view channel, std::string_view rendition);
-  void wake(const packaging::RenditionWindow* window, Rendition& rendition);
+  void wake(const packaging::ChannelWindow& channel, std::string_view id, Rendition& rendition);
   void resume(Waiter& waiter, Woken result);
   void schedule_sweep();
   static Text coded(const packaging::Rendered& rendered, Zipped& kept, Coding coding);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -203,13 +204,32 @@ class Client {
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) std::abort();
   }
-  ~Client() { ::close(fd_); }
+  ~Client() {
+    ::SSL_free(ssl_);
+    ::close(fd_);
+  }
+  // Any certificate will do. False: no handshake.
+  bool start_tls() {
+    static SSL_CTX* const context = ::SSL_CTX_new(::TLS_client_method());
+    ssl_ = ::SSL_new(context);
+    ::SSL_set_fd(ssl_, fd_);
+    return ::SSL_connect(ssl_) == 1;
+  }
+  std::string certificate_name() const {
+    char name[200] = {};
+    X509* peer = ssl_ == nullptr ? nullptr : ::SSL_get0_peer_certificate(ssl_);
+    if (peer != nullptr)
+      ::X509_NAME_get_text_by_NID(::X509_get_subject_name(peer), NID_commonName, name, sizeof name);
+    return name;
+  }
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   void send(std::string_view bytes) {
     while (!bytes.empty()) {
-      const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const ssize_t sent = ssl_ != nullptr
+                               ? ::SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size()))
+                               : ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (sent <= 0) return;
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -241,7 +261,8 @@ class Client {
   std::string& raw() { return buffer_; }
   bool read_more() {
     char bytes[65'536];
-    const ssize_t got = ::recv(fd_, bytes, sizeof bytes, 0);
+    const ssize_t got = ssl_ != nullptr ? ::SSL_read(ssl_, bytes, sizeof bytes)
+                                        : ::recv(fd_, bytes, sizeof bytes, 0);
     if (got <= 0) return false;
     buffer_.append(bytes, static_cast<std::size_t>(got));
     return true;
@@ -295,6 +316,7 @@ class Client {
   }
 
   int fd_ = -1;
+  SSL* ssl_ = nullptr;
   std::string buffer_;
 };
 

@@ -1,0 +1,87 @@
+#include "server/picture/delivery/http/media_request.hpp"
+
+#include <gtest/gtest.h>
+
+#include "server/picture/delivery/http/media_routes.hpp"
+
+namespace kapok::delivery {
+namespace {
+
+using What = MediaRequest::What;
+
+std::optional<MediaRequest> read(std::string_view path, std::string_view query = "") {
+  http::RequestHead head;
+  head.method = http::Method::get;
+  head.query = query;
+  return read_media_request(head, path);
+}
+
+TEST(MediaRequest, TakesTheUrlsOfTheDesignApart) {
+  EXPECT_EQ(read("/live/demo/master.m3u8")->what, What::multivariant);
+  EXPECT_EQ(read("/live/demo/manifest.mpd")->what, What::manifest);
+  const auto segment = read("/live/demo/audio-zh/895.m4s");
+  EXPECT_EQ(segment->what, What::segment);
+  EXPECT_EQ(segment->channel, "demo");
+  EXPECT_EQ(segment->rendition, "audio-zh");
+  EXPECT_EQ(segment->number, 895U);
+  const auto part = read("/live/demo/source/p0.m4s");
+  EXPECT_EQ(part->what, What::part);
+  EXPECT_EQ(part->number, 0U);
+  EXPECT_EQ(read("/live/demo/source/init-1a.mp4")->name, "init-1a.mp4");
+  EXPECT_EQ(read("/time")->what, What::time);
+  const auto session = read("/s/AbC_-/live/demo/source/media.m3u8");
+  EXPECT_TRUE(session->in_session);
+  EXPECT_EQ(session->token, "AbC_-");
+  EXPECT_EQ(session->what, What::playlist);
+}
+
+TEST(MediaRequest, HasOneNameForOneObject) {
+  for (const std::string_view path :
+       {"/live/demo/source/0895.m4s", "/live/demo/source/+895.m4s", "/live/demo/source/p.m4s",
+        "/live/demo/source/p-1.m4s", "/live/demo/source/.m4s", "/live/demo/source/895.m4s/",
+        "/live/demo/source/99999999999999999999.m4s", "/live/demo/source/", "/live/demo/source",
+        "/live/demo/", "/live/", "/live/Demo/master.m3u8", "/live/demo/source/x/895.m4s",
+        "/s/token", "/s/", "/s/token/other/demo/master.m3u8"}) {
+    const auto request = read(path);
+    ASSERT_TRUE(request) << path;
+    EXPECT_EQ(request->what, What::unknown) << path;
+  }
+}
+
+TEST(MediaRequest, LeavesOtherPathsToOthers) {
+  for (const std::string_view path : {"/", "/live", "/lives/x", "/api/v1/live/", "/time/", "/sx"})
+    EXPECT_FALSE(read(path)) << path;
+}
+
+TEST(MediaRequest, ReadsDeliveryDirectives) {
+  constexpr std::string_view kPath = "/live/demo/source/media.m3u8";
+  const auto both = read(kPath, "x=1&_HLS_msn=17&_HLS_part=3&_HLS_skip=YES");
+  EXPECT_EQ(both->msn, 17U);
+  EXPECT_EQ(both->msn_part, 3U);
+  EXPECT_EQ(both->form, packaging::PlaylistForm::delta);
+  EXPECT_EQ(read(kPath, "_HLS_skip=NO")->form, packaging::PlaylistForm::full);
+  EXPECT_EQ(read(kPath, "_HLS_part=3")->what, What::bad);
+  EXPECT_EQ(read(kPath, "_HLS_msn=-1")->what, What::bad);
+  EXPECT_EQ(read(kPath, "_HLS_msn=1&_HLS_part=x")->what, What::bad);
+  EXPECT_EQ(read(kPath, "_HLS_msn=")->what, What::bad);
+}
+
+TEST(AccessRule, LetsOnlyEdgesSeeBareLive) {
+  const auto rule = AccessRule::make(
+      {.anonymous = Anonymous::edges, .edges = {"192.0.2.0/24", "198.51.100.7", "2001:db8::/32"}});
+  ASSERT_TRUE(rule);
+  const auto may = [&](const char* peer) {
+    return rule->may_see_bare_live(boost::asio::ip::make_address(peer));
+  };
+  EXPECT_TRUE(may("192.0.2.200"));
+  EXPECT_TRUE(may("::ffff:192.0.2.200"));
+  EXPECT_TRUE(may("198.51.100.7"));
+  EXPECT_TRUE(may("2001:db8:1::1"));
+  EXPECT_FALSE(may("192.0.3.1"));
+  EXPECT_FALSE(may("198.51.100.8"));
+  EXPECT_FALSE(may("2001:db9::1"));
+  EXPECT_FALSE(AccessRule::make({.anonymous = Anonymous::edges, .edges = {"edge.example"}}));
+}
+
+}  // namespace
+}  // namespace kapok::delivery
