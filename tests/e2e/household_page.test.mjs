@@ -1,6 +1,7 @@
 // Our own page, as a household uses it: the list, the picture, the controls, the hours that come of it.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { complaints, kAutoplay, launchChromium, noChromium } from './lib/browsers.mjs';
@@ -9,6 +10,18 @@ import { viewedMs } from './lib/hours.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
 import { kRoot, noServer, sleep, until } from './lib/workplace.mjs';
+
+const kAxe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+/** WCAG 2.2 A and AA, as far as a program can tell. */
+async function accessibilityProblems(page) {
+  await page.evaluate(readFileSync(kAxe, 'utf8'));
+  return page.evaluate(async () => {
+    const runOnly = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+    const { violations } = await window.axe.run(document, { runOnly });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`);
+  });
+}
 
 const noPage = () =>
   existsSync(join(kRoot, 'player', 'dist', 'index.html')) ? false : 'player/dist is not built (npm run build)';
@@ -93,6 +106,23 @@ describe('the household page', { skip: noServer() || noChromium() || noPage() },
     await until('the pause', async () => (await video(page)).paused);
     await page.keyboard.press('l');
     await playing(page);
+    await page.close();
+  });
+
+  test('nothing in the way of keyboards and screen readers', async () => {
+    const page = await browser.newPage({ bypassCSP: true }); // for axe itself
+    await page.goto(`${server.url}/`);
+    await page.waitForSelector('a.card');
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.goto(`${server.url}/watch/demo?stats`);
+    await playing(page);
+    assert.deepEqual(await accessibilityProblems(page), []);
+    const reached = new Set();
+    for (let i = 0; i < 14; i++) {
+      await page.keyboard.press('Tab');
+      reached.add(await page.evaluate(() => document.activeElement.className.split(' ')[0]));
+    }
+    for (const name of ['brand', 'control', 'live', 'quality']) assert.ok(reached.has(name), `${name} by Tab alone`);
     await page.close();
   });
 

@@ -14,7 +14,6 @@ key = "${kKey}"
 [[work]]
 id = "work-${id}"
 title = "Work ${id}"
-kind = "event"
 [[programme]]
 id = "programme-${id}"
 work = "work-${id}"
