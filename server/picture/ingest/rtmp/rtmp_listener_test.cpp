@@ -1,12 +1,18 @@
 #include <gtest/gtest.h>
 
+#include <sys/socket.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
 #include <filesystem>
 
 #include "server/picture/ingest/rtmp/listener_harness.hpp"
+#include "server/picture/protocols/rtmp/client_session.hpp"
 
 namespace kapok::ingest {
 namespace {
 
+namespace asio = boost::asio;
 using namespace test;
 using media::Codec;
 
@@ -170,6 +176,208 @@ TEST(RtmpListener, AFeedThatItsSinkRefusesIsClosed) {
   const std::string closed = server.log->wait_for("rtmp.closed");
   EXPECT_NE(closed.find("enough of this feed"), std::string::npos) << closed;
   publisher.join();
+}
+
+// A peer by hand: a blocking socket with a deadline.
+class Peer {
+ public:
+  explicit Peer(std::uint16_t port) : socket_(context_) {
+    socket_.connect({asio::ip::make_address("127.0.0.1"), port});
+    const timeval limit{10, 0};
+    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  }
+  void send(ByteSpan bytes) {
+    boost::system::error_code error;
+    asio::write(socket_, asio::buffer(bytes.data(), bytes.size()), error);
+  }
+  // Everything until the server closes; nullopt if it does not within ten seconds.
+  std::optional<Bytes> read_to_end() {
+    Bytes all;
+    std::byte block[4096];
+    while (true) {
+      const ssize_t size = ::recv(socket_.native_handle(), block, sizeof block, 0);
+      if (size == 0 || (size < 0 && errno == ECONNRESET)) return all;
+      if (size < 0) return std::nullopt;
+      ByteWriter(all).bytes(ByteSpan(block, static_cast<std::size_t>(size)));
+    }
+  }
+  // Talks as a client session until `done` or the server closes.
+  template <class Done>
+  void converse(rtmp::RtmpClientSession& client, Done done) {
+    while (!done()) {
+      const Bytes output = client.take_output();
+      if (!output.empty()) send(output);
+      std::byte block[4096];
+      const ssize_t size = ::recv(socket_.native_handle(), block, sizeof block, 0);
+      if (size <= 0) return;
+      if (!client.receive(ByteSpan(block, static_cast<std::size_t>(size)))) return;
+    }
+    const Bytes output = client.take_output();
+    if (!output.empty()) send(output);
+  }
+
+ private:
+  asio::io_context context_;
+  asio::ip::tcp::socket socket_;
+};
+
+Task<bool> drained(RtmpListener& listener) {
+  co_await listener.drain(milliseconds(300));
+  co_return true;
+}
+
+rtmp::RtmpClientSession client_for(const std::string& name) {
+  rtmp::ClientOptions options;
+  options.enhanced = true;
+  return {{"live", "rtmp://127.0.0.1/live", name}, options};
+}
+
+TEST(RtmpListener, APeerThatSaysNothingIsCut) {
+  RtmpListenerOptions options;
+  options.handshake_deadline = milliseconds(50);
+  Listening server(1, options);
+  ASSERT_TRUE(server.started);
+  Peer peer(server.listener->port());
+  peer.send(as_bytes("\x03 half a C1"));
+  EXPECT_TRUE(peer.read_to_end());
+  const std::string closed = server.log->wait_for("rtmp.closed");
+  EXPECT_NE(closed.find("state=handshake offset=0"), std::string::npos) << closed;
+  EXPECT_NE(closed.find("reason=too slow"), std::string::npos) << closed;
+}
+
+TEST(RtmpListener, APeerThatNeverPublishesIsCutHoweverBusy) {
+  RtmpListenerOptions options;
+  options.publish_deadline = milliseconds(100);
+  Listening server(1, options);
+  ASSERT_TRUE(server.started);
+  Peer peer(server.listener->port());
+  Bytes hello;
+  rtmp::ClientHandshake().start(rtmp::DigestScheme::none, hello);
+  hello.resize(1 + 2 * rtmp::kHandshakeBytes);
+  peer.send(hello);
+  EXPECT_TRUE(peer.read_to_end());
+  const std::string closed = server.log->wait_for("rtmp.closed");
+  EXPECT_NE(closed.find("state=connecting offset=3073"), std::string::npos) << closed;
+}
+
+TEST(RtmpListener, GarbageClosesWithStateAndOffset) {
+  Listening server(2);
+  ASSERT_TRUE(server.started);
+  Peer http(server.listener->port());
+  http.send(as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  EXPECT_TRUE(http.read_to_end());
+  std::string closed = server.log->wait_for("rtmp.closed");
+  EXPECT_NE(closed.find("looks like an HTTP request"), std::string::npos) << closed;
+  EXPECT_NE(closed.find("peer=127.0.0.1:"), std::string::npos) << closed;
+
+  Peer junk(server.listener->port());
+  Bytes bytes;
+  rtmp::ClientHandshake().start(rtmp::DigestScheme::none, bytes);
+  bytes.resize(1 + 2 * rtmp::kHandshakeBytes);
+  ByteWriter(bytes).u8(0xC3);  // a continuation of nothing
+  junk.send(bytes);
+  EXPECT_TRUE(junk.read_to_end());
+  closed = server.log->wait_for("rtmp.closed", 1);
+  EXPECT_NE(closed.find("state=connecting offset=3073"), std::string::npos) << closed;
+}
+
+TEST(RtmpListener, HalfOpenConnectionsOfOneAddressAreBounded) {
+  RtmpListenerOptions options;
+  options.limits.half_open = 4;
+  options.limits.loopback = net::Loopback::counted;
+  Listening server(1, options);
+  ASSERT_TRUE(server.started);
+  std::vector<std::unique_ptr<Peer>> silent;
+  for (int i = 0; i < 4; ++i) silent.push_back(std::make_unique<Peer>(server.listener->port()));
+  Peer refused(server.listener->port());
+  EXPECT_EQ(refused.read_to_end().value_or(Bytes(1)), Bytes());
+  EXPECT_EQ(server.listener->connections(), 4u);
+}
+
+TEST(RtmpListener, ASilentPublisherIsCutAndItsFeedEnds) {
+  RtmpListenerOptions options;
+  options.idle_deadline = milliseconds(100);
+  Listening server(2, options);
+  ASSERT_TRUE(server.started);
+  Peer peer(server.listener->port());
+  auto client = client_for("demo?key=k1");
+  peer.converse(client, [&] { return client.publishing(); });
+  ASSERT_TRUE(client.publishing());
+  EXPECT_TRUE(peer.read_to_end());
+  const auto sink = server.directory.sink(0);
+  ASSERT_TRUE(sink && sink->wait_for_end());
+  EXPECT_EQ(sorted(sink->items()).ends, std::vector{media::FeedEnd::silent});
+}
+
+TEST(RtmpListener, ADroppedConnectionEndsTheFeedAsLost) {
+  Listening server(2);
+  ASSERT_TRUE(server.started);
+  {
+    Peer peer(server.listener->port());
+    auto client = client_for("demo?key=k1");
+    peer.converse(client, [&] { return client.publishing(); });
+  }
+  const auto sink = server.directory.sink(0);
+  ASSERT_TRUE(sink && sink->wait_for_end());
+  EXPECT_EQ(sorted(sink->items()).ends, std::vector{media::FeedEnd::connection_lost});
+}
+
+TEST(RtmpListener, AChannelMayCloseItsPublisher) {
+  for (const std::size_t shards : {1u, 3u}) {
+    Listening server(shards);
+    ASSERT_TRUE(server.started);
+    Peer peer(server.listener->port());
+    auto client = client_for("demo?key=k1");
+    peer.converse(client, [&] { return client.publishing(); });
+    const auto close = server.directory.requests().at(0).close;
+    asio::post(server.shards.executors().back(), [close] { close("the key was revoked"); });
+    EXPECT_TRUE(peer.read_to_end());
+    const std::string closed = server.log->wait_for("rtmp.closed");
+    EXPECT_NE(closed.find("reason=channel: the key was revoked"), std::string::npos) << closed;
+    const auto sink = server.directory.sink(0);
+    ASSERT_TRUE(sink && sink->wait_for_end());
+    EXPECT_EQ(sorted(sink->items()).ends, std::vector{media::FeedEnd::replaced});
+  }
+}
+
+TEST(RtmpListener, OneConnectionMayPublishAgain) {
+  Listening server(3);
+  ASSERT_TRUE(server.started);
+  Peer peer(server.listener->port());
+  auto client = client_for("demo?key=k1");
+  peer.converse(client, [&] { return client.publishing(); });
+  for (std::size_t round = 1; round < 4; ++round) {
+    client.unpublish();
+    client.publish_again();
+    peer.converse(client, [&] { return client.publishing(); });
+    const auto sink = server.directory.sink(round - 1);
+    ASSERT_TRUE(sink && sink->wait_for_end());
+    EXPECT_EQ(sorted(sink->items()).ends, std::vector{media::FeedEnd::unpublished});
+    ASSERT_TRUE(server.directory.sink(round));
+  }
+}
+
+TEST(RtmpListener, DrainingAsksPublishersToReconnectAndTakesNobodyNew) {
+  Listening server(2);
+  ASSERT_TRUE(server.started);
+  const std::uint16_t port = server.listener->port();
+  Peer peer(port);
+  auto client = client_for("demo?key=k1");
+  peer.converse(client, [&] { return client.publishing(); });
+  std::vector<rtmp::ClientEvent> events;
+  std::thread draining([&] { server.shards.run(drained(*server.listener)); });
+  peer.converse(client, [&] {
+    for (auto& event : client.take_events()) events.push_back(std::move(event));
+    return !events.empty() && std::holds_alternative<rtmp::ReconnectAsked>(events.back());
+  });
+  ASSERT_FALSE(events.empty());
+  EXPECT_TRUE(std::holds_alternative<rtmp::ReconnectAsked>(events.back()));
+  EXPECT_THROW(Peer late(port), boost::system::system_error);
+  EXPECT_TRUE(peer.read_to_end());  // cut at the deadline
+  draining.join();
+  EXPECT_EQ(server.listener->connections(), 0u);
+  const auto sink = server.directory.sink(0);
+  ASSERT_TRUE(sink && sink->wait_for_end());
 }
 
 }  // namespace

@@ -112,6 +112,10 @@ void RtmpClientSession::unpublish() {
   send_command(0, {"deleteStream", 7, Null{}, static_cast<double>(stream_)});
 }
 
+void RtmpClientSession::publish_again() {
+  send_command(0, {"createStream", kCreateStream, Null{}});
+}
+
 void RtmpClientSession::send_command(std::uint32_t stream, const std::vector<Value>& values) {
   Bytes body;
   for (const Value& value : values) amf::write_amf0(body, value);

@@ -51,6 +51,7 @@ class RtmpClientSession {
   // After PublishStarted.
   void send(MessageType type, std::uint32_t timestamp, ByteSpan body);
   void unpublish();
+  void publish_again();  // after unpublish(), on a new stream
   bool publishing() const { return publishing_; }
   // The connect answer's information object.
   const amf::Value& server_information() const { return information_; }
