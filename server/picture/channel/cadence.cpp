@@ -18,6 +18,9 @@ constexpr double kRoundingSpread = 1.5;
 constexpr double kAudioTolerance = 0.75;
 constexpr double kMaxAudioToleranceSeconds = 0.030;
 constexpr double kSmoothing = 1.0 / 64;
+// In input ticks: how far apart the errors of a run may be, and what is worth a step.
+constexpr double kRunSpread = 1.5;
+constexpr double kLeastStep = 3;
 
 std::int64_t rounded(double value) {
   return static_cast<std::int64_t>(std::llround(value));
@@ -109,6 +112,7 @@ std::int64_t Cadence::next(std::int64_t in) {
     frames_ = 0;
     nudge_ = 0;
     smoothed_error_ = 0;
+    run_ = 0;
     return given;
   };
   std::int64_t time = given;
@@ -130,6 +134,16 @@ std::int64_t Cadence::next(std::int64_t in) {
     const double error = static_cast<double>(given - grid(frames_ + 1)) - shift;
     if (std::abs(error) <= tolerance) {
       ++frames_;
+      const double unit = std::max(1.0, quantum_);
+      if (run_ == 0 || std::abs(error - run_error_) > kRunSpread * unit) {
+        run_error_ = error;
+        run_ = 0;
+      }
+      if (++run_ >= kStepRun && std::abs(run_error_) >= kLeastStep * unit) {
+        ++resyncs_;
+        last_ = std::max(resync(), last_ + 1);
+        return last_;
+      }
       smoothed_error_ += (error - smoothed_error_) * kSmoothing;
       if (std::abs(smoothed_error_) > std::max(1.0, quantum_))
         nudge_ += std::copysign(max_nudge_ * length, smoothed_error_);
@@ -145,10 +159,15 @@ std::int64_t Cadence::next(std::int64_t in) {
       } else {
         time = resync();
         ++resyncs_;
+        ++trial_resyncs_;
       }
     }
   }
   last_ = std::max(time, last_ + 1);
+  if (++trial_packets_ == kTrial) {
+    if (trial_resyncs_ > kMaxResyncsInTrial) frame_.reset();
+    trial_packets_ = trial_resyncs_ = 0;
+  }
   return last_;
 }
 

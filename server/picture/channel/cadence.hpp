@@ -48,6 +48,11 @@ class Cadence {
  public:
   // How much one frame may be lengthened to follow a slow deviation of the input.
   static constexpr double kMaxNudge = 100e-6;
+  // So many packets off by the same amount are a step of the input, not jitter: it is followed.
+  static constexpr int kStepRun = 8;
+  // A grid that must be set anew this often in so many packets is not the input's: it is given up.
+  static constexpr std::uint64_t kTrial = 256;
+  static constexpr std::uint64_t kMaxResyncsInTrial = 8;
 
   Cadence(Timescale in, Timescale out, media::TrackKind kind);
   void set_frame(std::optional<FrameLength> frame);
@@ -74,8 +79,12 @@ class Cadence {
   std::int64_t frames_ = 0;  // since then
   double nudge_ = 0;         // output ticks added since then
   double smoothed_error_ = 0;
+  double run_error_ = 0;  // of the last packets, while they agree with each other
+  int run_ = 0;
   std::int64_t last_ = 0;
   std::uint64_t resyncs_ = 0;
+  std::uint64_t trial_packets_ = 0;
+  std::uint64_t trial_resyncs_ = 0;
 };
 
 }  // namespace kapok::channel

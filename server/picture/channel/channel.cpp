@@ -62,6 +62,11 @@ Channel::Feed Channel::make_feed(const FeedConfig& config) const {
   feed.credential = sha256(as_bytes(config.credential));
   feed.packets = &metrics.counter("kapok_feed_packets_total", "Packets received", labels);
   feed.bytes = &metrics.counter("kapok_feed_bytes_total", "Payload bytes received", labels);
+  feed.dropped = &metrics.counter(
+      "kapok_feed_dropped_packets_total",
+      "Packets not packaged: before the first sync packet, stale, refused, other kinds", labels);
+  feed.drift = &metrics.gauge("kapok_feed_drift_ppm",
+                              "The encoder's clock against ours; positive: fast", labels);
   feed.discontinuities = &metrics.counter("kapok_feed_discontinuities_total",
                                           "Clock jumps and changes of parameters", labels);
   return feed;
@@ -77,6 +82,7 @@ Result<void> Channel::open() {
 }
 
 Result<media::FeedGrant> Channel::publish(const std::string& name, media::PublishRequest request) {
+  if (closed_) return fail(Errc::closed, "channel {} is closing", id_);
   Feed* feed = find(name);
   if (feed == nullptr) return fail(Errc::not_found, "channel {} has no feed {}", id_, name);
   const MonoTime now = services_.clock.mono();
@@ -91,8 +97,8 @@ Result<media::FeedGrant> Channel::publish(const std::string& name, media::Publis
   }
   services_.log.info("feed.opened",
                      {{"feed", name}, {"peer", request.peer}, {"encoder", request.encoder}});
-  feed->session =
-      std::make_shared<FeedSession>(*this, name, std::move(request), now, services_.clock.utc());
+  feed->session = std::make_shared<FeedSession>(*this, name, std::move(request), *feed->dropped,
+                                                now, services_.clock.utc());
   return media::FeedGrant{
       name,
       std::make_shared<ShardSink>(services_.home, feed->session, services_.clock, SinkLimits{}),
@@ -119,6 +125,7 @@ void Channel::reconfigure(const ChannelConfig& config) {
 }
 
 Task<> Channel::close() {
+  closed_ = true;
   for (Feed& feed : feeds_)
     if (feed.session) end_session(feed, media::FeedEnd::error, "the channel is closing");
   co_await era_.close();
@@ -295,11 +302,7 @@ void Channel::put_out(FeedSession& session, const std::shared_ptr<const media::P
     session.drop(1);  // sound from before the first picture
     return;
   }
-  if (video && packet->sync)
-    if (const auto gop = track.meter.gop()) {
-      const auto gops = (segment_target_ + *gop - nanoseconds(1)) / *gop;
-      session.timeline().set_segment_duration(*gop * std::max<std::int64_t>(1, gops));
-    }
+  if (video && packet->sync) review(session, track, packet->arrival);
   media::Packet out = *packet;
   out.dts = placed.dts;
   out.pts = placed.pts;
@@ -312,6 +315,22 @@ void Channel::put_out(FeedSession& session, const std::shared_ptr<const media::P
                                                   {"rendition", track.rendition},
                                                   {"why", appended.error().message}});
   }
+}
+
+void Channel::review(FeedSession& session, const FeedSession::TrackState& track, MonoTime arrival) {
+  Timeline& timeline = session.timeline();
+  if (const auto gop = track.meter.gop()) {
+    const auto gops = (segment_target_ + *gop - nanoseconds(1)) / *gop;
+    timeline.set_segment_duration(*gop * std::max<std::int64_t>(1, gops));
+  }
+  find(session.feed())->drift->set(timeline.drift_ppm());
+  constexpr nanoseconds kAhead = seconds(5);
+  if (timeline.end() - timeline.clock().at(arrival) > kAhead &&
+      !std::exchange(session.told_of_haste, true))
+    services_.log.warn("feed.faster_than_real_time",
+                       {{"feed", session.feed()},
+                        {"effect", "times run ahead of the clock, players cannot follow"},
+                        {"remedy", "send in real time, for example ffmpeg -re"}});
 }
 
 void Channel::close_session(FeedSession& session, media::FeedEnd reason, std::string_view why) {

@@ -77,7 +77,9 @@ class Channel {
     std::optional<media::FeedEnd> last_end;
     Counter* packets = nullptr;
     Counter* bytes = nullptr;
+    Counter* dropped = nullptr;
     Counter* discontinuities = nullptr;
+    Gauge* drift = nullptr;
   };
   Feed make_feed(const FeedConfig& config) const;
   Feed* find(std::string_view name);
@@ -89,6 +91,8 @@ class Channel {
             std::shared_ptr<const media::Packet> packet);
   void go_on_air(FeedSession& session);
   void put_out(FeedSession& session, const std::shared_ptr<const media::Packet>& packet);
+  // Once a GOP: what changes slowly.
+  void review(FeedSession& session, const FeedSession::TrackState& track, MonoTime arrival);
   // Returns the session that should be on air.
   FeedSession* chosen(MonoTime now) const;
   void end_session(Feed& feed, media::FeedEnd reason, std::string_view why);
@@ -101,6 +105,7 @@ class Channel {
   FeedChoice choice_;
   std::vector<Feed> feeds_;
   FeedSession* on_air_ = nullptr;
+  bool closed_ = false;
   Gauge& live_;
   Counter& eras_;
 };

@@ -79,16 +79,23 @@ struct Publisher {
   void announce(media::Track track, std::string_view config = "avcC") {
     EXPECT_TRUE(give(std::make_shared<const media::Track>(with_config(std::move(track), config))));
   }
+  // 20 ms a packet, as the picture, so that both can be sent by one loop.
+  static media::Track sound() {
+    media::Track track = audio_track(2, 1000, 48'000);
+    track.facts = media::AudioFacts{48'000, 2, 960};
+    return track;
+  }
   void announce_both() {
     announce(video_track(1, 1000, {50, 1}));
-    announce(audio_track(2, 1000, 48'000), "asc");
+    announce(sound(), "asc");
   }
   Result<void> packet(media::TrackId track, std::int64_t ms, bool sync, std::size_t size = 100,
                       std::int64_t composition = 0) {
     auto packet = std::make_shared<media::Packet>();
     packet->track = track;
     packet->dts = {ms};
-    packet->pts = {ms + composition};
+    packet->pts.count = static_cast<std::int64_t>(static_cast<std::uint64_t>(ms) +
+                                                  static_cast<std::uint64_t>(composition));
     packet->sync = sync;
     packet->payload = Buffer(Bytes(size));
     packet->arrival = at.clock.mono();
@@ -189,7 +196,7 @@ TEST_F(Fixture, AnAudioTrackThatIsAnnouncedLateIsAdded) {
   publisher.run(seconds(1), Publisher::What::video);
   ASSERT_EQ(record->eras.size(), 1U);
   EXPECT_EQ(record->eras[0].tracks.size(), 1U);
-  publisher.announce(audio_track(2, 1000, 48'000), "asc");
+  publisher.announce(Publisher::sound(), "asc");
   publisher.run(seconds(1));
   ASSERT_EQ(record->added.size(), 1U);
   EXPECT_EQ(record->added[0].rendition, "audio-1");
@@ -257,7 +264,7 @@ TEST_F(Fixture, ReconnectWithOtherParametersIsExactlyOneNewEra) {
   clock.advance(seconds(1));
   Publisher second(*this, "main", "b");
   second.announce(video_track(1, 1000, {50, 1}), "another avcC");
-  second.announce(audio_track(2, 1000, 48'000), "asc");
+  second.announce(Publisher::sound(), "asc");
   second.run(seconds(4));
   ASSERT_EQ(record->eras.size(), 2U);
   EXPECT_GT(record->eras[1].start, record->eras[0].start + seconds(4));
@@ -277,25 +284,55 @@ TEST_F(Fixture, ReconnectAfterLongIsANewEra) {
 }
 
 TEST_F(Fixture, AJumpOfTheClockIsExactlyOneNewEra) {
+  Publisher publisher(*this, "main", "a");
+  publisher.announce_both();
+  publisher.run(seconds(10));
+  std::size_t eras = 1;
   for (const std::int64_t jump : {-3'000, 3'600'000, -3'590'000}) {
-    const std::size_t before = record->eras.size();
-    static std::unique_ptr<Publisher> publisher;
-    if (before == 0) {
-      publisher = std::make_unique<Publisher>(*this, "main", "a");
-      publisher->announce_both();
-      publisher->run(seconds(10));
-    }
-    const std::size_t eras = record->eras.size();
-    publisher->feed_ms += jump;
-    publisher->run(seconds(4));
-    EXPECT_EQ(record->eras.size(), eras + 1) << jump;
-    if (jump == -3'590'000) publisher.reset();
+    publisher.feed_ms += jump;
+    publisher.run(seconds(4));
+    EXPECT_EQ(record->eras.size(), ++eras) << jump;
   }
   for (const char* rendition : {"source", "audio-1"}) {
     const auto packets = record->of(rendition);
     for (std::size_t i = 1; i < packets.size(); ++i)
       ASSERT_GT(packets[i].packet.dts, packets[i - 1].packet.dts) << rendition << i;
   }
+}
+
+TEST_F(Fixture, AWrapThatIngestMissedIsNotAJump) {
+  Publisher publisher(*this, "main", "a");
+  publisher.announce_both();
+  constexpr std::int64_t kWrap = std::int64_t{1} << 32;
+  publisher.feed_ms = kWrap - 10'000;
+  publisher.run(seconds(10));
+  publisher.feed_ms -= kWrap;
+  publisher.run(seconds(10));
+  EXPECT_EQ(record->eras.size(), 1U);
+  for (const char* rendition : {"source", "audio-1"}) {
+    const auto packets = record->of(rendition);
+    ASSERT_EQ(packets.size(), 1000U);
+    EXPECT_EQ(std::chrono::round<milliseconds>(time_of(packets.back()) - time_of(packets.front())),
+              milliseconds(999 * 20));
+  }
+  // And the next era's gate knows of it.
+  ASSERT_TRUE(publisher.give(media::Discontinuity{}));
+  publisher.run(seconds(2));
+  EXPECT_EQ(record->eras.size(), 2U);
+  EXPECT_GT(record->packets.size(), 2150U);
+}
+
+TEST_F(Fixture, TimesBeyondSenseAreDropped) {
+  Publisher publisher(*this, "main", "a");
+  publisher.announce_both();
+  publisher.run(seconds(1));
+  for (const std::int64_t ms : {INT64_MAX, INT64_MIN, std::int64_t{1} << 60}) {
+    ASSERT_TRUE(publisher.packet(1, ms, true));
+    ASSERT_TRUE(publisher.packet(1, publisher.feed_ms, true, 10, ms));
+  }
+  EXPECT_EQ(channel->facts().feeds[0].dropped_packets, 6U);
+  publisher.run(seconds(1));
+  EXPECT_EQ(record->eras.size(), 1U);
 }
 
 TEST_F(Fixture, AChangeOfParametersOnTheAirIsExactlyOneNewEra) {

@@ -14,13 +14,23 @@ bool is_packaged(const media::Track& track) {
   return track.codec != media::Codec::unknown && track.codec != media::Codec::mp3;
 }
 
+bool has_sensible_times(const media::Packet& packet, Timescale timescale) {
+  const auto decoded = feed_time(packet.dts, timescale);
+  const auto presented = feed_time(packet.pts, timescale);
+  if (!decoded || !presented) return false;
+  const nanoseconds composition = *presented - *decoded;
+  return composition <= FeedSession::kMaxComposition &&
+         composition >= -FeedSession::kMaxComposition;
+}
+
 }  // namespace
 
 FeedSession::FeedSession(Channel& channel, std::string feed, media::PublishRequest request,
-                         MonoTime opened, UtcTime since)
+                         Counter& dropped, MonoTime opened, UtcTime since)
     : channel_(&channel),
       feed_(std::move(feed)),
       request_(std::move(request)),
+      dropped_counter_(dropped),
       opened_(opened),
       since_(since) {
   request_.key.clear();  // its work is done
@@ -79,6 +89,7 @@ FeedSession::TrackState* FeedSession::measure(std::shared_ptr<const media::Packe
   const auto found = tracks_.find(packet->track);
   if (found == tracks_.end()) return nullptr;
   TrackState& state = found->second;
+  if (!has_sensible_times(*packet, state.announced->timescale)) return nullptr;
   if (const Ticks added = state.unwrap.adjust(packet->dts); added.count != 0) {
     auto unwrapped = std::make_shared<media::Packet>(*packet);
     unwrapped->dts += added;

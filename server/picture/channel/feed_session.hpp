@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "server/base/metrics.hpp"
 #include "server/picture/channel/live_facts.hpp"
 #include "server/picture/channel/rendering.hpp"
 #include "server/picture/channel/rendition_names.hpp"
@@ -32,6 +33,8 @@ class FeedSession final : public FeedIntake {
  public:
   // Real feeds have a picture, some sound, some captions; more is an attack or a bug.
   static constexpr std::size_t kMaxTracks = 32;
+  // The deepest reordering of any codec, 16 frames, at 2 frames a second.
+  static constexpr nanoseconds kMaxComposition = seconds(8);
 
   struct TrackState {
     std::shared_ptr<const media::Track> announced;
@@ -42,8 +45,8 @@ class FeedSession final : public FeedIntake {
     bool complete_at_next_sync = true;  // see media::enriched
   };
 
-  FeedSession(Channel& channel, std::string feed, media::PublishRequest request, MonoTime opened,
-              UtcTime since);
+  FeedSession(Channel& channel, std::string feed, media::PublishRequest request, Counter& dropped,
+              MonoTime opened, UtcTime since);
 
   // FeedIntake
   Result<void> take(media::FeedItem item) override;
@@ -51,7 +54,7 @@ class FeedSession final : public FeedIntake {
 
   Result<TrackNews> announce(const std::shared_ptr<const media::Track>& track);
   // Counts it and undoes a wrap that ingest missed; nullptr when its track was never announced or
-  // is not packaged.
+  // is not packaged, or its times are beyond sense.
   TrackState* measure(std::shared_ptr<const media::Packet>& packet);
   TrackState& track(media::TrackId id) { return tracks_.at(id); }
   // Gives it its rendition and what an init segment is made from, at its first (sync) packet.
@@ -59,7 +62,10 @@ class FeedSession final : public FeedIntake {
   // Back to waiting for an era's start.
   void wait_at_gate();
   void leave_gate() { at_gate_ = false; }
-  void drop(std::uint64_t packets) { dropped_ += packets; }
+  void drop(std::uint64_t packets) {
+    dropped_ += packets;
+    dropped_counter_.add(static_cast<double>(packets));
+  }
   void count_discontinuity() { ++discontinuities_; }
   void fill(FeedFacts& facts, MonoTime now) const;
   // The channel lets go: take() refuses from now on. Returns how to tell the connection.
@@ -79,11 +85,13 @@ class FeedSession final : public FeedIntake {
   nanoseconds lead{0};
   bool continuity_broken = false;
   bool told_of_refusal = false;  // a log line once, not per packet
+  bool told_of_haste = false;
 
  private:
   Channel* channel_;
   std::string feed_;
   media::PublishRequest request_;
+  Counter& dropped_counter_;
   MonoTime opened_;
   UtcTime since_;
   std::optional<MonoTime> last_packet_;

@@ -9,6 +9,7 @@ namespace kapok::channel {
 namespace {
 
 constexpr std::size_t kMaxKnots = 16;
+constexpr seconds kMaxFrame{10};
 constexpr std::int64_t kMaxSeconds = std::int64_t{100} * 366 * 86'400;
 
 std::int64_t ticks_at(ChannelTime time, Timescale timescale) {
@@ -142,7 +143,10 @@ Placement Timeline::place(const media::Packet& packet, Placed& placed) {
   track.reorder = std::max(track.reorder, -composition);
   placed.dts.count = std::max(slewed - track.reorder, track.last + 1);
   placed.pts.count = std::max(slewed + composition, placed.dts.count);
-  placed.duration = media::rescale(packet.duration, track.in, track.out);
+  // A duration beyond any frame's would only move the end of the timeline.
+  const bool told =
+      packet.duration.count > 0 && packet.duration.count / track.in < kMaxFrame.count();
+  placed.duration = told ? media::rescale(packet.duration, track.in, track.out) : Ticks{};
   if (track.kind == media::TrackKind::audio && cadence.frame())
     placed.duration.count = cadence.frame()->numerator / cadence.frame()->denominator;
   const std::int64_t length =

@@ -71,6 +71,22 @@ TEST(Timeline, MakesFrameSpacingOfRoundedVideoEvenWhenTheRateIsKnownOrFound) {
   }
 }
 
+TEST(Timeline, AFrameRateThatTheBitstreamTellsWronglyIsFoundOut) {
+  // It says 25 (a field rate, read as frames), they come at 59.94.
+  Line line({video_track(1, 1000, {25, 1})});
+  line.anchor(milliseconds(0));
+  std::int64_t before = 0;
+  for (int i = 0; i < 2'000; ++i) {
+    Placed placed;
+    ASSERT_EQ(line.place(1, i * 1001LL * 1000 / 60'000, 0, placed), Placement::placed);
+    if (i > 800) {
+      EXPECT_NEAR(static_cast<double>(placed.dts.count - before), 1501.5, 1.5) << i;
+    }
+    before = placed.dts.count;
+    line.now += nanoseconds(16'683'333);
+  }
+}
+
 TEST(Timeline, KeepsAGapAsAGap) {
   Line line({video_track(1, 1000, {50, 1}), audio_track(2, 1000, 48'000)});
   line.anchor(milliseconds(0));
@@ -85,6 +101,38 @@ TEST(Timeline, KeepsAGapAsAGap) {
   line.now += seconds(30);
   ASSERT_EQ(line.place(1, 30'000, 0, after), Placement::placed) << "arrival bears it out";
   EXPECT_EQ(after.dts.count - first.dts.count, 30'000 * 90);
+}
+
+TEST(Timeline, FollowsAStepOfTheSoundWithinEightPackets) {
+  // A looped clip whose sound is 11 ms shorter than its picture.
+  Line line({audio_track(2, 1000, 48'000)});
+  line.anchor(milliseconds(0));
+  Placed placed;
+  std::int64_t given = 0;
+  for (int i = 0; i < 200; ++i) {
+    given = i * 1024LL * 1000 / 48'000 + (i >= 100 ? 11 : 0);
+    ASSERT_EQ(line.place(2, given, 0, placed), Placement::placed);
+    if (i == 103) {
+      EXPECT_EQ(placed.dts.count, 1'790'000'000LL * 48'000 + i * 1024LL);
+    }
+  }
+  EXPECT_NEAR(static_cast<double>(placed.dts.count - 1'790'000'000LL * 48'000),
+              static_cast<double>(given) * 48, 48);
+}
+
+TEST(Timeline, JitteredSoundIsEven) {
+  Line line({audio_track(2, 1000, 48'000)});
+  line.anchor(milliseconds(0));
+  std::int64_t before = 0;
+  for (int i = 0; i < 400; ++i) {
+    Placed placed;
+    const std::int64_t jitter = i == 0 ? 0 : (i * 7919) % 25 - 12;
+    ASSERT_EQ(line.place(2, i * 1024LL * 1000 / 48'000 + jitter, 0, placed), Placement::placed);
+    if (i > 0) {
+      EXPECT_NEAR(static_cast<double>(placed.dts.count - before), 1024, 1) << i;
+    }
+    before = placed.dts.count;
+  }
 }
 
 TEST(Timeline, KeepsTheFrameGridOverDroppedFrames) {
