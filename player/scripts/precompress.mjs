@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { filesIn } from './files.mjs';
 
-for (const path of filesIn('dist').filter((name) => /\.(js|css|html|svg|json)$/.test(name))) {
+for (const path of filesIn('dist').filter((name) => /\.(js|css|html|svg|json|txt)$/.test(name))) {
   const bytes = readFileSync(path);
   const gzip = gzipSync(bytes, { level: 9 });
   const brotli = brotliCompressSync(bytes, {
