@@ -131,8 +131,10 @@ void Metering::run() {
     unwritten_.insert(unwritten_.end(), fresh.begin(), fresh.end());
     write_leaves();
     sessions_gauge_.set(static_cast<double>(book_.sessions()));
+    auto open = book_.open_by_channel();
 
     lock.lock();
+    open_sessions_ = std::move(open);
     if (close_all) closed_all_ = true;
     backlog_ = unwritten_.size();
     rounds_done_ = rounds;
@@ -190,6 +192,11 @@ void Metering::write_leaves() {
 
 bool Metering::writing() const {
   return in_ledger_ > 0 || !returned_.empty() || backlog_ > 0;
+}
+
+std::map<std::string, std::uint64_t> Metering::open_sessions() const {
+  const std::lock_guard lock(mutex_);
+  return open_sessions_;
 }
 
 void Metering::settle() {

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -64,6 +65,8 @@ class Metering final : public evidence::EvidenceSink {
   // Any thread.
   void report(evidence::Fact fact) override;
   void set_catalogue(std::shared_ptr<const catalogue::Catalogue> catalogue);
+  // Who is watching: sessions that are not silent, by channel, as of the last tick. Any thread.
+  std::map<std::string, std::uint64_t> open_sessions() const;
 
   // Blocks until everything taken so far is judged as far as it can be and written: for reports.
   void settle();
@@ -116,6 +119,7 @@ class Metering final : public evidence::EvidenceSink {
   std::vector<ledger::Leaf> returned_;  // the ledger could not write them
   std::size_t in_ledger_ = 0;           // leaves handed over, not answered
   std::size_t backlog_ = 0;             // leaves that the ledger would not take in the last round
+  std::map<std::string, std::uint64_t> open_sessions_;
   std::uint64_t rounds_wanted_ = 0;
   std::uint64_t rounds_done_ = 0;
   bool draining_ = false;

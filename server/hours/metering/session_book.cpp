@@ -102,4 +102,11 @@ void SessionBook::close_all(Moment now) {
   availability_.close_all(judgement(), now, leaves_);
 }
 
+std::map<std::string, std::uint64_t> SessionBook::open_by_channel() const {
+  std::map<std::string, std::uint64_t> open;
+  for (const auto& [id, session] : sessions_)
+    if (!session.closed()) ++open[session.token().channel];
+  return open;
+}
+
 }  // namespace kapok::metering

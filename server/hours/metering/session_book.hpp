@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -50,6 +51,7 @@ class SessionBook {
 
   std::vector<ledger::Leaf> take() { return std::exchange(leaves_, {}); }
   std::size_t sessions() const { return sessions_.size(); }
+  std::map<std::string, std::uint64_t> open_by_channel() const;
   const BookCounts& counts() const { return counts_; }
 
  private:

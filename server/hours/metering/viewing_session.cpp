@@ -19,7 +19,12 @@ constexpr milliseconds kWallSlack{2'000};
 constexpr std::int64_t kLeastUnreportedMs = 1'000;
 // [policy] months are cut at local midnight; China has had no summer time since 1991.
 constexpr std::int64_t kLocalOffsetMs = 8 * 3600 * 1000;
-constexpr std::int64_t kDayMs = 24 * 3600 * 1000;
+// A leaf stays within one slice of the local day, and a play is judged in pieces of a minute: so no
+// leaf covers more than 5 minutes, however late its reports came, and none covers midnight.
+constexpr std::int64_t kSliceMs = 240'000;
+constexpr std::int64_t kPieceMs = 60'000;
+static_assert(24 * 3600 * 1000 % kSliceMs == 0);
+static_assert(milliseconds(kSliceMs + kPieceMs) <= rules::RuleSet().longest_interval);
 
 std::int64_t mono_ms(MonoTime time) {
   return std::chrono::floor<milliseconds>(time.time_since_epoch()).count();
@@ -87,13 +92,18 @@ ViewingSession::Taken ViewingSession::reported(const BeaconReport& report,
   const std::int64_t utc_shift = to_ms(now.utc) - received;
   std::int64_t left = granted;
   std::int64_t wall_from = wall_to - granted;
-  for (const Span& span : report.played) {
-    const std::int64_t allowed = std::min(left, wall_length(span.length(), report.rate_milli));
-    left -= allowed;
-    pending_.push_back({span, report.rate_milli, report.visibility, allowed, wall_from + utc_shift,
-                        wall_from + allowed + utc_shift, now.mono});
-    wall_from += allowed;
-  }
+  const std::int64_t piece_ms =
+      std::max<std::int64_t>(kPieceMs * report.rate_milli / 1000, kPieceMs / 10);
+  for (Span rest : report.played)
+    while (!rest.empty()) {
+      const Span piece{rest.from, std::min(rest.to, rest.from + piece_ms)};
+      rest.from = piece.to;
+      const std::int64_t allowed = std::min(left, wall_length(piece.length(), report.rate_milli));
+      left -= allowed;
+      pending_.push_back({piece, report.rate_milli, report.visibility, allowed,
+                          wall_from + utc_shift, wall_from + allowed + utc_shift, now.mono});
+      wall_from += allowed;
+    }
   if (!report.played.empty()) {
     closed_ = false;
     if (!interval_opened_) interval_opened_ = now.mono;
@@ -166,9 +176,9 @@ void ViewingSession::credit_piece(const Play& play, const PictureHistory::Piece&
     const std::int64_t earned = std::min(wall_length(media.length(), play.rate_milli), allowed);
     allowed -= earned;
     const std::int64_t earned_media = std::min(earned * play.rate_milli / 1000, media.length());
-    const std::int64_t local_day = (play.wall_from_ms + kLocalOffsetMs) / kDayMs;
+    const std::int64_t slice = (play.wall_from_ms + kLocalOffsetMs) / kSliceMs;
     const TallyKey key{part.programme,  piece.uhd,       Reason::none,
-                       play.rate_milli, play.visibility, local_day};
+                       play.rate_milli, play.visibility, slice};
     Tally tally;
     tally.credit_ms = earned;
     tally.claimed_ms = earned_media;
@@ -187,7 +197,7 @@ void ViewingSession::credit_piece(const Play& play, const PictureHistory::Piece&
 
 void ViewingSession::exclude(const Play& play, Span media, Reason reason, const Judgement& with,
                              std::int64_t delivered_ms) {
-  const std::int64_t local_day = (play.wall_from_ms + kLocalOffsetMs) / kDayMs;
+  const std::int64_t slice = (play.wall_from_ms + kLocalOffsetMs) / kSliceMs;
   for (const auto& part :
        with.catalogue.split(token_.channel, from_ms(media.from), from_ms(media.to))) {
     const Span span{to_ms(part.from), to_ms(part.to)};
@@ -196,8 +206,7 @@ void ViewingSession::exclude(const Play& play, Span media, Reason reason, const 
     tally.delivered_ms = delivered_ms > 0 ? span.length() : 0;
     tally.media = span;
     tally.wall = {play.wall_from_ms, play.wall_to_ms};
-    add({part.programme, ledger::UhdClass::none, reason, play.rate_milli, play.visibility,
-         local_day},
+    add({part.programme, ledger::UhdClass::none, reason, play.rate_milli, play.visibility, slice},
         tally);
   }
 }

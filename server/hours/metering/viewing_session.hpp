@@ -86,7 +86,7 @@ class ViewingSession {
     ledger::Reason reason = ledger::Reason::none;
     std::uint32_t rate_milli = 0;
     Visibility visibility = Visibility::unknown;
-    std::int64_t local_day = 0;
+    std::int64_t slice = 0;  // of the local day
     auto operator<=>(const TallyKey&) const = default;
   };
   struct Tally {
