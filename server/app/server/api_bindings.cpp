@@ -1,0 +1,188 @@
+#include "server/app/server/api_bindings.hpp"
+
+#include "server/app/server/off_shard.hpp"
+#include "server/base/crypto.hpp"
+#include "server/hours/report/hours_report.hpp"
+
+namespace kapok::app {
+
+api::ChannelView ApiBindings::view_of(channel::ChannelFacts facts) const {
+  api::ChannelView view;
+  for (const channel::FeedFacts& feed : facts.feeds) {
+    if (!feed.on_air) continue;
+    for (const channel::TrackFacts& track : feed.tracks) {
+      if (track.rendition.empty()) continue;
+      api::RenditionView rendition;
+      rendition.id = track.rendition;
+      rendition.kind = track.kind;
+      rendition.codec_string = track.codec_string;
+      rendition.language = track.language;
+      rendition.bandwidth = track.bits_per_second;
+      if (track.video) {
+        rendition.width = track.video->width;
+        rendition.height = track.video->height;
+        rendition.frame_rate = track.frames_per_second;
+        rendition.range = media::dynamic_range_of(track.video->colour);
+      }
+      view.renditions.push_back(std::move(rendition));
+    }
+  }
+  if (const auto catalogue = this->catalogue()) {
+    if (const catalogue::Programme* on = catalogue->find(facts.id, parts_.clock.utc()))
+      view.programme = api::ProgrammeView{on->id, on->title, on->from, on->to, on->free};
+  }
+  view.facts = std::move(facts);
+  return view;
+}
+
+Task<std::vector<api::ChannelView>> ApiBindings::list() {
+  auto all = co_await parts_.channels.all_facts();
+  std::vector<api::ChannelView> views;
+  for (channel::ChannelFacts& facts : all) views.push_back(view_of(std::move(facts)));
+  co_return views;
+}
+
+Task<Result<api::ChannelView>> ApiBindings::find(std::string channel) {
+  auto facts = co_await parts_.channels.facts(std::move(channel));
+  if (!facts) co_return std::unexpected(std::move(facts).error());
+  co_return view_of(*std::move(facts));
+}
+
+Task<Result<api::OpenedSession>> ApiBindings::open(api::SessionRequest request) {
+  const auto known = co_await parts_.channels.facts(request.channel);
+  if (!known) co_return std::unexpected(known.error());
+  const auto offer = parts_.metering.open_session({.channel = request.channel});
+  if (!offer) co_return std::unexpected(offer.error());
+  co_return api::OpenedSession{offer->session, offer->token, offer->expires,
+                               offer->beacon_interval};
+}
+
+namespace {
+
+metering::PlayState state_of(api::ViewState state) {
+  switch (state) {
+    case api::ViewState::playing:
+    case api::ViewState::hidden:
+      return metering::PlayState::playing;
+    case api::ViewState::paused:
+      return metering::PlayState::paused;
+    case api::ViewState::stalled:
+      return metering::PlayState::stalled;
+    case api::ViewState::ended:
+      return metering::PlayState::ended;
+  }
+  return metering::PlayState::playing;
+}
+
+}  // namespace
+
+Result<void> ApiBindings::check_owner(std::string_view token, std::string_view session) const {
+  const auto opened = parts_.signer.open(token, parts_.clock.utc());
+  if (!opened) return std::unexpected(opened.error());
+  if (to_hex(opened->session) != session)
+    return fail(Errc::denied, "the token is another session's");
+  return {};
+}
+
+Task<Result<void>> ApiBindings::beacon(std::string session, api::Beacon beacon) {
+  KAPOK_CO_TRY(check_owner(beacon.token, session));
+  metering::BeaconReport report;
+  report.token = std::move(beacon.token);
+  report.sequence = beacon.seq;
+  report.sent_ms = beacon.sent_ms;
+  report.state = state_of(beacon.state);
+  report.rate_milli = static_cast<std::uint32_t>(beacon.rate * 1000 + 0.5);
+  report.visibility = beacon.visible && beacon.state != api::ViewState::hidden
+                          ? metering::Visibility::visible
+                          : metering::Visibility::hidden;
+  for (const api::PlayedInterval& played : beacon.played)
+    report.played.push_back({played.from_ms, played.to_ms});
+  co_return parts_.metering.beacon(report);
+}
+
+Task<Result<void>> ApiBindings::close(std::string session, std::string token) {
+  KAPOK_CO_TRY(check_owner(token, session));
+  metering::BeaconReport report;
+  report.token = std::move(token);
+  // Above every number that a player may send: whatever comes later is too late.
+  report.sequence = static_cast<std::uint64_t>(api::kMaxBeaconNumber) + 1;
+  report.state = metering::PlayState::ended;
+  co_return parts_.metering.beacon(report);
+}
+
+Task<api::SessionCounts> ApiBindings::counts() {
+  api::SessionCounts counts;
+  for (const auto& [channel, open] : parts_.metering.open_sessions()) {
+    counts.channels.push_back({channel, open});
+    counts.open += open;
+  }
+  co_return counts;
+}
+
+Task<Result<std::string>> ApiBindings::hours(api::ReportQuery query) {
+  auto text = co_await off_shard<std::string>(
+      parts_.office, [this, query = std::move(query)] { return write_report(query); });
+  co_return text;
+}
+
+Result<std::string> ApiBindings::write_report(const api::ReportQuery& query) const {
+  // What has been watched up to now is in the figures, as far as it can be judged.
+  parts_.metering.settle();
+  KAPOK_TRY(parts_.ledger.flush());
+  const auto published = parts_.ledger.published();
+  if (!published) return fail(Errc::not_found, "the log has no checkpoint yet: wait a second");
+  report::HoursQuery hours;
+  hours.from = query.from;
+  hours.to = query.to;
+  hours.enterprise = query.enterprise;
+  hours.channel = query.channel;
+  hours.programme = query.programme;
+  const auto made = KAPOK_TRY(report::make_hours_report(parts_.ledger.source(), published->note,
+                                                        hours, parts_.clock.utc()));
+  return query.format == api::ReportFormat::csv ? report::to_csv(made) : report::to_json(made);
+}
+
+Task<Result<std::string>> ApiBindings::checkpoint() {
+  const auto published = parts_.ledger.published();
+  if (!published) co_return fail(Errc::not_found, "the log has no checkpoint yet: wait a second");
+  co_return published->note;
+}
+
+Task<Result<Buffer>> ApiBindings::tile(ledger::TilePath path) {
+  auto bytes = co_await off_shard<Buffer>(parts_.office, [this, path]() -> Result<Buffer> {
+    return Buffer(KAPOK_TRY(parts_.ledger.read_tile(path)));
+  });
+  co_return bytes;
+}
+
+Task<Result<api::MadeKey>> ApiBindings::make(std::string channel, std::string feed) {
+  auto made = co_await off_shard<api::MadeKey>(
+      parts_.office, [this, channel, feed]() -> Result<api::MadeKey> {
+        return api::MadeKey{KAPOK_TRY(parts_.keys.make(channel, feed))};
+      });
+  if (made) co_await parts_.keys_changed();
+  co_return made;
+}
+
+Task<Result<void>> ApiBindings::revoke(std::string channel, std::string feed) {
+  auto revoked = co_await off_shard<void>(
+      parts_.office, [this, channel, feed] { return parts_.keys.revoke(channel, feed); });
+  if (revoked) co_await parts_.keys_changed();
+  co_return revoked;
+}
+
+api::Roles ApiBindings::roles_of(std::string_view authorization) const {
+  // One token until there are accounts: whoever runs the server is also who shows it to a
+  // regulator.
+  const bool known = parts_.admin.accepts(authorization);
+  return {.admin = known, .regulator = known};
+}
+
+std::vector<api::NotReady> ApiBindings::not_ready() const {
+  std::vector<api::NotReady> reasons;
+  if (parts_.draining)
+    reasons.push_back({"server", "it is draining before it ends", "send new requests elsewhere"});
+  return reasons;
+}
+
+}  // namespace kapok::app
