@@ -64,7 +64,10 @@ class RecordingSink final : public media::FeedSink {
     changed_.notify_all();
     return {};
   }
-  void refuse_after(std::size_t items) { limit_ = items; }
+  void refuse_after(std::size_t items) {
+    const std::lock_guard lock(mutex_);
+    limit_ = items;
+  }
   // True once `count` items have come, or the feed has ended; false after ten seconds.
   bool wait_for(std::size_t count) {
     std::unique_lock lock(mutex_);

@@ -48,6 +48,7 @@ Result<void> RtmpServerSession::received(MonoTime, std::size_t count) {
     offset_ += direct;
     count -= direct;
     staging_.filled(count);
+    KAPOK_TRY(within_budget());
     if (auto message = KAPOK_TRY(chunks_.direct_filled(direct)))
       KAPOK_TRY(handle(*std::move(message)));
   } else {
