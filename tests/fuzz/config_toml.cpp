@@ -1,0 +1,35 @@
+// The configuration: whatever the file and the overrides say, loading ends with a configuration or
+// with problems; and what loads prints as a configuration that loads to the same.
+// Input: overrides, one a line, up to a line "---"; then the file.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/app/server/config_load.hpp"
+#include "server/app/server/config_print.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace kapok::app;
+  std::string_view input(reinterpret_cast<const char*>(data), size);
+  std::vector<std::string> overrides;
+  if (const auto end = input.find("\n---\n"); end != std::string_view::npos) {
+    std::string_view lines = input.substr(0, end);
+    input.remove_prefix(end + 5);
+    while (!lines.empty() && overrides.size() < 8) {
+      const auto line_end = lines.find('\n');
+      overrides.emplace_back(lines.substr(0, line_end));
+      lines.remove_prefix(line_end == std::string_view::npos ? lines.size() : line_end + 1);
+    }
+  }
+  const LoadedConfig loaded = load_config({"fuzz.toml", std::string(input), 0600}, overrides);
+  for (const ConfigProblem& problem : loaded.errors)
+    if (problem.cause.empty() || problem.remedy.empty()) std::abort();
+  if (!loaded.ok()) return 0;
+  // Keys are printed masked, and a mask is long enough to be a key.
+  const std::string printed = print_config(loaded.config);
+  const LoadedConfig again = load_config({"printed.toml", printed, 0600}, {});
+  if (!again.ok() || print_config(again.config) != printed) std::abort();
+  return 0;
+}
