@@ -74,8 +74,8 @@ inline std::string pattern(std::uint64_t seed, std::size_t size) {
 class TestChannel {
  public:
   using Publish = std::function<void(std::shared_ptr<const WindowEvent>)>;
-  TestChannel(std::string name, Publish publish)
-      : name_(std::move(name)), publish_(std::move(publish)) {}
+  TestChannel(std::string name, Publish publish, std::size_t part_size = kPartBytes)
+      : name_(std::move(name)), publish_(std::move(publish)), part_size_(part_size) {}
 
   static constexpr std::uint64_t kFirst = 1000;
   static constexpr std::size_t kParts = 10;
@@ -115,7 +115,7 @@ class TestChannel {
   }
   void add_part() {
     if (next_part_ % kParts == 0) open_segment();
-    const std::string bytes = part_bytes(next_part_);
+    const std::string bytes = pattern(next_part_, part_size_);
     Part part;
     part.number = next_part_;
     part.offset = file_->size();
@@ -171,6 +171,7 @@ class TestChannel {
 
   std::string name_;
   Publish publish_;
+  std::size_t part_size_;
   std::shared_ptr<const packaging::InitSegment> init_;
   std::shared_ptr<TestFile> file_;
   Segment segment_;
