@@ -189,7 +189,7 @@ std::string format_frame_rate(const media::Rational& rate) {
                           : fmt::format("{}/{}", numerator, denominator);
 }
 
-std::string write_dash_manifest(const std::vector<EraListing>& eras) {
+std::string write_dash_manifest(const std::vector<EraListing>& eras, UtcTime published) {
   if (eras.empty()) return {};
   const Era& newest = eras.back().era;
   microseconds longest{0};
@@ -206,8 +206,7 @@ std::string write_dash_manifest(const std::vector<EraListing>& eras) {
   mpd.append_attribute("type") = "dynamic";
   // Fixed for ever: channel time is UTC since 1970, so that no restart or republish moves it.
   mpd.append_attribute("availabilityStartTime") = "1970-01-01T00:00:00Z";
-  // Not "now": the text must be the same bytes on every shard and for every viewer.
-  mpd.append_attribute("publishTime") = format_utc(newest.start_utc).c_str();
+  mpd.append_attribute("publishTime") = format_utc(published).c_str();
   mpd.append_attribute("minimumUpdatePeriod") = xs_duration(kMinimumUpdatePeriod).c_str();
   mpd.append_attribute("timeShiftBufferDepth") = xs_duration(newest.window).c_str();
   mpd.append_attribute("suggestedPresentationDelay") = xs_duration(kLatencyTarget).c_str();

@@ -110,7 +110,8 @@ void HlsMediaPlaylist::expire_before(std::uint64_t number) {
     settled_text_.erase(0, settled_from_);
     settled_from_ = 0;
   }
-  while (settled_.empty() && recent_.size() > 1 && recent_.front().entry.number < number)
+  while (settled_.empty() && !recent_.empty() && !recent_.front().tail.empty() &&
+         recent_.front().entry.number < number)
     recent_.pop_front();
 }
 

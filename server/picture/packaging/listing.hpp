@@ -26,7 +26,7 @@ struct EraListing {
 std::string write_multivariant(const EraListing& era);
 // [ISO/IEC 23009-1] a dynamic MPD with one Period per era. Nothing in it changes while segments
 // come and go: the same bytes until an era, a rendition or a bandwidth changes.
-std::string write_dash_manifest(const std::vector<EraListing>& eras);
+std::string write_dash_manifest(const std::vector<EraListing>& eras, UtcTime published);
 
 // "50.000" for HLS, "50" or "30000/1001" for DASH; empty while unknown.
 std::string format_frame_rate(const media::Rational& rate);

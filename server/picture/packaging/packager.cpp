@@ -349,10 +349,17 @@ void Packager::State::measure_rate(Live& rendition, std::uint64_t bytes, Ticks d
   const bool short_one =
       length * 2 < static_cast<double>(grid->current().segment_duration.count()) / 1e6;
   if (short_one && rendition.info.bandwidth > 0) return;
+  constexpr unsigned kSettled = 5;
+  const double told = rendition.info.average_bandwidth;
+  const bool average_off =
+      ++rendition.measured_segments >= kSettled &&
+      (rendition.average_bits > told * 1.5 || rendition.average_bits < told / 1.5);
+  if (average_off) rendition.info.average_bandwidth = rounded_bandwidth(rendition.average_bits);
+  if (average_off && rate <= rendition.info.bandwidth) publish_rendition(rendition);
   if (rate <= rendition.info.bandwidth) return;
   rendition.info.bandwidth = peak_of(bytes, duration, rendition.info.timescale);
   rendition.info.average_bandwidth = rounded_bandwidth(rendition.average_bits);
-  publish_rendition(rendition);
+  if (rendition.open) publish_rendition(rendition);
 }
 
 // ---- window ----

@@ -15,6 +15,9 @@ constexpr std::size_t kMaxHeldBytes = std::size_t{512} * 1024 * 1024;
 // EXTINF must round to at most TARGETDURATION: a hair below the half.
 constexpr microseconds kRounding{499'000};
 
+// More missed numbers in a row than this are not listed as gaps.
+constexpr std::uint64_t kMaxMissed = 64;
+
 std::string leader_of(const std::vector<RenditionTrack>& tracks) {
   for (const RenditionTrack& track : tracks)
     if (track.track->kind == media::TrackKind::video) return track.rendition;
@@ -138,6 +141,12 @@ void Packager::State::end_era() {
     rendition.segmenter.reset();
   }
   last_era = grid->current();
+  submit_structure([channel = options.channel, era = last_era->id](Spool&) {
+    Outcome outcome;
+    outcome.events.push_back(
+        std::make_shared<const WindowEvent>(WindowEvent{channel, EraEnded{era}}));
+    return outcome;
+  });
   grid.reset();
   running = false;
 }
@@ -205,13 +214,15 @@ void Packager::State::open_rendition(const RenditionTrack& with, const GopTiming
   const Timescale timescale = with.track->timescale;
   if (frame.count == 0) frame = held_frame(with.rendition);
   RenditionTiming timing_of =
-      rendition_timing(*with.track, frame, options.part_target, video && rhythm.coarse);
+      rendition_timing(*with.track, frame, options.part_target, rhythm.coarse);
   timing_of.leads = with.rendition == leader;
   timing_of.longest_segment = media::from_microseconds(seconds(last_target) + kRounding, timescale);
   if (video) {
     timing_of.largest_gop = media::from_microseconds(rhythm.gop, timescale);
     if (!rhythm.irregular) timing_of.gop = timing_of.largest_gop;
   }
+  if (rendition.has_history && rendition.next_segment + kMaxMissed < discontinuity_base)
+    forget_history(rendition);
   rendition.segmenter = std::make_unique<Segmenter>(
       *grid, timing_of,
       Segmenter::Position{rendition.has_history ? rendition.next_segment : grid->current().base,
@@ -226,15 +237,34 @@ void Packager::State::open_rendition(const RenditionTrack& with, const GopTiming
       microseconds((timing_of.part_target.count * 1'000'000 + timescale - 1) / timescale);
   info.target_duration_s = last_target;
   info.independent_segments = true;
+  rendition.open = false;
   if (info.bandwidth == 0) seed_bandwidth(rendition);
+  rendition.open = true;
   publish_rendition(rendition);
+  if (!rendition.has_history) return;
   std::vector<Cut> cuts;
-  if (rendition.has_history) rendition.segmenter->miss_until(discontinuity_base, cuts);
+  rendition.segmenter->miss_until(discontinuity_base, cuts);
   apply(rendition, cuts);
 }
 
+// A rendition that comes back after a long absence: its playlist begins anew instead of listing
+// hundreds of gaps that nobody could have watched.
+void Packager::State::forget_history(Live& rendition) {
+  const std::uint64_t before = grid->current().base;
+  rendition.has_history = false;
+  retention.set_listed_from(rendition.id, before);
+  submit_structure([channel = options.channel, id = rendition.id, before](Spool& files) {
+    Outcome outcome;
+    files.record(IndexedExpiry{id, before});
+    outcome.events.push_back(
+        std::make_shared<const WindowEvent>(WindowEvent{channel, SegmentsExpired{id, before}}));
+    return outcome;
+  });
+}
+
 void Packager::State::publish_rendition(Live& rendition) {
-  const std::uint32_t era = grid->current().id;
+  // The newest that was announced: the grid may have moved within the cuts that are being applied.
+  const std::uint32_t era = last_era->id;
   media::Rational rate;
   if (const media::VideoFacts* video = rendition.track->video()) rate = video->frame_rate;
   submit_structure([channel = options.channel, era, rate, info = rendition.info,
@@ -264,7 +294,7 @@ void Packager::State::seed_bandwidth(Live& rendition) {
   }
   // Half a second is enough for sound, and a whole GOP is what pictures waited for.
   if (first && (last - *first).count * 2 >= rendition.info.timescale)
-    rendition.info.bandwidth = peak_of(bytes, last - *first, rendition.info.timescale);
+    measure_rate(rendition, bytes, last - *first);
 }
 
 Ticks Packager::State::held_frame(const std::string& id) const {
@@ -297,6 +327,7 @@ void Packager::State::update_track(RenditionTrack track) {
   Live& rendition = found->second;
   rendition.track = with_frame_rate(track.track, gop().frame_rate);
   auto init = make_init(rendition.track);
+  if (init->name == rendition.init->name) return;
   // From the next segment on; a segment has one EXT-X-MAP.
   rendition.init = std::move(init);
   publish_rendition(rendition);

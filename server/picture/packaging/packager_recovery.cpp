@@ -21,6 +21,7 @@ Result<UtcTime> Packager::State::open() {
   if (!index.eras().empty()) last_era = index.eras().back();
   for (const Era& era : index.eras()) services.windows.publish(event(EraOpened{era}));
   for (const auto& [id, rendition] : index.renditions()) republish(id, rendition, end);
+  if (last_era) services.windows.publish(event(EraEnded{last_era->id}));
   if (recovery.records > 0)
     services.log.info("spool.recovered", {{"records", recovery.records},
                                           {"segments", recovery.segments},
@@ -52,7 +53,6 @@ void Packager::State::republish(const std::string& id, const SpoolIndex::Renditi
     rendition.track = init->track;
     services.windows.publish(event(RenditionOpened{appearance.era, appearance.info, init}));
   }
-  if (!rendition.init) return;  // its init segment is lost: nothing of it can be played
   for (const SpoolIndex::KeptSegment& kept_one : from.segments) {
     Segment segment;
     segment.number = kept_one.opened.number;
@@ -72,12 +72,14 @@ void Packager::State::republish(const std::string& id, const SpoolIndex::Renditi
     const UtcTime until = utc_of(segment.start + segment.duration, rendition.info.timescale);
     end = std::max(end, until);
     rendition.next_segment = segment.number + 1;
-    rendition.has_history = true;
     rendition.last_era = segment.era;
     retention.add(id, segment.number, segment.start_utc, until, segment.bytes);
+    // Without its init segment nothing of it can be played: its numbers count, no more.
+    if (!rendition.init) continue;
+    rendition.has_history = true;
     services.windows.publish(event(SegmentClosed{id, std::move(segment)}));
   }
-  if (from.expired_before > 0) {
+  if (from.expired_before > 0 && rendition.has_history) {
     retention.set_listed_from(id, from.expired_before);
     services.windows.publish(event(SegmentsExpired{id, from.expired_before}));
   }

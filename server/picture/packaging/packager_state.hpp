@@ -83,6 +83,8 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
     bool has_history = false;
     std::uint64_t dropped_before = 0;
     double average_bits = 0;  // slow mean of segment rates
+    unsigned measured_segments = 0;
+    bool open = false;  // RenditionOpened was sent in this era
     // Of the previous era: what gaps before a new one belong to.
     std::uint32_t last_era = 0;
     std::optional<Ticks> last_dts;
@@ -160,6 +162,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   void begin_era(UtcTime start);
   void open_rendition(const RenditionTrack& with, const GopTiming& gop);
   void publish_rendition(Live& rendition);
+  void forget_history(Live& rendition);
   bool timing_known();
   void decide_without_gop();
   void release_held();

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "server/base/crypto.hpp"
+#include "server/media/describe.hpp"
 #include "server/picture/packaging/packager.hpp"
 
 namespace kapok::packaging {
@@ -37,26 +39,20 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-// avcC of a 3840x2160 High 5.1 stream; parsed by nobody here but the init reader.
+// H.264 Main, 1920x1080 at 50 frames a second, BT.709.
 inline std::shared_ptr<const media::Track> video_track(media::Timescale timescale = 90000,
                                                        media::Rational rate = {50, 1}) {
-  auto track = std::make_shared<media::Track>();
-  track->id = 1;
-  track->kind = media::TrackKind::video;
-  track->codec = media::Codec::avc;
-  track->timescale = timescale;
-  constexpr std::array<std::uint8_t, 43> kAvcc{
-      0x01, 0x64, 0x00, 0x33, 0xff, 0xe1, 0x00, 0x17, 0x67, 0x64, 0x00, 0x33, 0xac, 0xb2, 0x00,
-      0xf0, 0x00, 0x87, 0xde, 0x22, 0x00, 0x00, 0x03, 0x00, 0x02, 0x00, 0x00, 0x03, 0x00, 0xc8,
-      0x1e, 0x01, 0x00, 0x05, 0x68, 0xeb, 0xc3, 0xcb, 0x22, 0xfd, 0xf8, 0xf8, 0x00};
-  track->config = Buffer::copy_of(as_bytes(kAvcc.data(), kAvcc.size()));
-  track->codec_string = "avc1.640033";
-  media::VideoFacts facts;
-  facts.width = 3840;
-  facts.height = 2160;
-  facts.frame_rate = rate;
-  facts.colour = {1, 1, 1, false};
-  track->facts = facts;
+  const auto described = media::describe_track(
+      {.id = 1,
+       .codec = media::Codec::avc,
+       .timescale = timescale,
+       .config =
+           Buffer(from_hex("014d402affe1001d674d402aeca03c0113f2e02d40404050000003001000000640"
+                           "f183196001000468ce0fc8")
+                      .value()),
+       .language = ""});
+  auto track = std::make_shared<media::Track>(*described.value());
+  std::get<media::VideoFacts>(track->facts).frame_rate = rate;
   return track;
 }
 
@@ -110,6 +106,10 @@ class Station {
     packager_.reset();
     io_.restart();
     io_.poll();
+  }
+  Result<UtcTime> kill_and_start() {
+    kill();
+    return start();
   }
   void settle() {
     // The queue is empty once a job submitted now has run.

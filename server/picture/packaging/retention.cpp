@@ -58,7 +58,6 @@ void Retention::no_room() {
 
 std::vector<Leaving> Retention::expire(microseconds longest_segment) {
   const UtcTime latest_cut = newest_ - longest_segment * kMinSegments;
-  const UtcTime before = cut_;
   UtcTime oldest = newest_;
   for (const auto& [id, rendition] : renditions_)
     if (rendition.expired < rendition.kept.size())
@@ -89,7 +88,7 @@ std::vector<Leaving> Retention::expire(microseconds longest_segment) {
     cut_ = std::max(next, cut_ + microseconds(1));
     advance();
   }
-  cut_ = std::min(cut_, std::max(latest_cut, before));
+  cut_ = settled_cut_ = std::min(cut_, std::max(latest_cut, settled_cut_));
   if (short_of_room) {
     const microseconds real = newest_ - cut_;
     if (real < promised_)
@@ -101,8 +100,7 @@ std::vector<Leaving> Retention::expire(microseconds longest_segment) {
   for (auto& [id, rendition] : renditions_) {
     bool any = false;
     auto& kept = rendition.kept;
-    // The newest always stays: a playlist is never empty.
-    while (rendition.expired + 1 < kept.size() && kept[rendition.expired].end <= cut_) {
+    while (rendition.expired < kept.size() && kept[rendition.expired].end <= cut_) {
       Kept& gone = kept[rendition.expired++];
       const microseconds longest = std::max(gone.longest_playlist, listed_now);
       gone.unlink_at = newest_ + longest + (gone.end - gone.start);
@@ -110,7 +108,7 @@ std::vector<Leaving> Retention::expire(microseconds longest_segment) {
       any = true;
     }
     if (!any) continue;
-    leaving.push_back({id, kept[rendition.expired].number});
+    leaving.push_back({id, kept[rendition.expired - 1].number + 1});
     // Those that stay were in the long playlist too, if it shrank by more than one segment.
     if (short_of_room)
       for (std::size_t i = rendition.expired; i < kept.size(); ++i)
@@ -122,14 +120,14 @@ std::vector<Leaving> Retention::expire(microseconds longest_segment) {
 std::vector<Leaving> Retention::unlink() {
   std::vector<Leaving> leaving;
   for (auto& [id, rendition] : renditions_) {
-    bool any = false;
+    std::optional<std::uint64_t> last;
     while (rendition.expired > 0 && rendition.kept.front().unlink_at <= newest_) {
       total_bytes_ -= rendition.kept.front().bytes;
+      last = rendition.kept.front().number;
       rendition.kept.pop_front();
       --rendition.expired;
-      any = true;
     }
-    if (any) leaving.push_back({id, rendition.kept.front().number});
+    if (last) leaving.push_back({id, *last + 1});
   }
   return leaving;
 }

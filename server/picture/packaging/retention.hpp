@@ -71,6 +71,7 @@ class Retention {
   std::optional<std::uint64_t> available_;
   UtcTime newest_;
   UtcTime cut_;  // segments that end by then are not listed
+  UtcTime settled_cut_;
 };
 
 }  // namespace kapok::packaging

@@ -46,9 +46,10 @@ void Segmenter::append(const media::Packet& packet, std::vector<Cut>& out) {
   }
   const Ticks time = packet.dts + decode_shift_;
   if (!open_) {
-    const Ticks earliest = grid_.boundary(next_segment_, timing_.timescale) -
-                           (segment_end_.count > 0 ? tolerance() : Ticks{timing_.frame.count / 2});
-    if (time < earliest || (video && !packet.sync)) {
+    // Only the era's start is a bound: behind a segment that ended early, time goes on anyhow.
+    const bool early = !started_ && time < grid_.boundary(next_segment_, timing_.timescale) -
+                                               Ticks{timing_.frame.count / 2};
+    if (early || (video && !packet.sync)) {
       ++dropped_;
       return;
     }
@@ -101,8 +102,10 @@ bool Segmenter::ends_before(Ticks time, const media::Packet& packet, std::vector
   const Ticks limit = open_->start + timing_.longest_segment;
   if (packet.sync) {
     if (time >= boundary - tolerance()) return true;
-    // The GOPs have changed phase: waiting for the next sync packet would break TARGETDURATION.
-    if (timing_.leads && time + timing_.largest_gop > limit && time > open_->start) {
+    // The GOPs have changed phase (waiting for the next sync packet would break TARGETDURATION), or
+    // the feed has come back after a pause that left a short part, which must be a segment's last.
+    const bool must = time + timing_.largest_gop > limit || open_->short_part;
+    if (timing_.leads && must && time > open_->start) {
       grid_.reanchor(number + 1, UtcTime(media::to_microseconds(time, timing_.timescale)));
       out.emplace_back(GridMoved{});
       return true;
@@ -137,9 +140,10 @@ void Segmenter::open_at(Ticks time, std::vector<Cut>& out) {
   const Ticks half{timing_.frame.count / 2};
   while (time >= grid_.boundary(number + 1, timing_.timescale) - half) ++number;
   miss_until(number, out);
-  open_ = Open{number, time, time, false};
+  open_ = Open{number, time, time};
   ++next_segment_;
   has_history_ = true;
+  started_ = true;
   out.emplace_back(SegmentBegins{number, time, next_part_});
   if (!timing_.leads || timing_.gop.count == 0) return;
   const Ticks off = abs_of(time - grid_.boundary(number, timing_.timescale));
@@ -205,7 +209,10 @@ bool Segmenter::last_of_segment(Ticks end) const {
 }
 
 void Segmenter::flush(std::vector<Cut>& out) {
-  if (open_) cut_part(out);
+  if (!open_ || pending_.empty()) return;
+  // [RFC 8216bis 4.4.4.9] at least 85 % of the target, the last part excepted.
+  open_->short_part = pending_duration_.count * 100 < timing_.part_target.count * 85;
+  cut_part(out);
 }
 
 void Segmenter::finish(std::vector<Cut>& out) {

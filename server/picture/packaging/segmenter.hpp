@@ -90,6 +90,7 @@ class Segmenter {
     Ticks start;
     Ticks end;  // of the last frame handed out or pending
     bool has_part = false;
+    bool short_part = false;  // the last one handed out was cut short by a pause
   };
   Ticks tolerance() const;
   bool ends_before(Ticks time, const media::Packet& packet, std::vector<Cut>& out);
@@ -105,6 +106,7 @@ class Segmenter {
   std::uint64_t next_segment_;
   std::uint64_t next_part_;
   bool has_history_;
+  bool started_ = false;  // has had a segment in this era
   std::optional<Open> open_;
   Ticks decode_shift_;
   bool shift_known_ = false;

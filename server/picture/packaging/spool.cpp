@@ -34,7 +34,7 @@ Result<void> write_all(int descriptor, std::vector<iovec> vectors, std::uint64_t
       if (errno == EINTR) continue;
       const int number = errno;
       Error error = system_error(number, "write");
-      if (number == ENOSPC || number == EDQUOT) error.code = Errc::full;
+      if (number == ENOSPC || number == EDQUOT || number == EFBIG) error.code = Errc::full;
       return std::unexpected(std::move(error));
     }
     if (wrote == 0) return fail(Errc::io, "write: nothing written");

@@ -53,10 +53,21 @@ struct RenditionWindow::State {
                          [](const Segment& s, std::uint64_t n) { return s.number < n; });
     return at != segments.end() && at->number == number ? &*at : nullptr;
   }
-  bool has_listed() const {
-    return !segments.empty() &&
-           (segments.back().complete || !segments.back().parts.empty() ||
-            (segments.size() > 1 && segments[segments.size() - 2].number >= listed_from));
+  // The newest that a playlist can show: an open segment counts from its first part on.
+  const Segment* newest_listed() const {
+    if (segments.empty()) return nullptr;
+    const Segment* last = &segments.back();
+    if (!last->complete && last->parts.empty()) {
+      if (segments.size() == 1) return nullptr;
+      last = &segments[segments.size() - 2];
+    }
+    return last->number >= listed_from ? last : nullptr;
+  }
+  bool has_listed() const { return newest_listed() != nullptr; }
+  bool lists_from_era(std::uint32_t id) const {
+    for (auto at = segments.rbegin(); at != segments.rend() && at->number >= listed_from; ++at)
+      if (at->era == id && (at->complete || !at->parts.empty())) return true;
+    return false;
   }
   const Part* find_part(std::uint64_t number, const Segment** holder) const {
     auto at = std::upper_bound(segments.begin(), segments.end(), number,
@@ -71,9 +82,7 @@ struct RenditionWindow::State {
   RenditionReport report() const {
     RenditionReport report;
     report.rendition = info.id;
-    const Segment* last = &segments.back();
-    if (!last->complete && last->parts.empty() && segments.size() > 1)
-      last = &segments[segments.size() - 2];
+    const Segment* last = newest_listed();
     report.last_msn = last->number;
     if (!last->parts.empty()) report.last_part = last->parts.size() - 1;
     return report;
@@ -162,8 +171,9 @@ std::optional<MediaObject> RenditionWindow::find_segment(std::uint64_t number) c
 Presence RenditionWindow::part_presence(std::uint64_t number) const {
   const Segment* holder = nullptr;
   if (state_->find_part(number, &holder)) return Presence::here;
-  if (state_->hint && number == *state_->hint) return Presence::coming;
-  if (state_->hint && number > *state_->hint) return Presence::too_far;
+  if (!state_->hint || !state_->live) return Presence::never;
+  if (number == *state_->hint) return Presence::coming;
+  if (number > *state_->hint) return Presence::too_far;
   return Presence::never;
 }
 
@@ -184,7 +194,9 @@ std::optional<MediaObject> RenditionWindow::find_part(std::uint64_t number) cons
 struct ChannelWindow::State {
   std::string channel;
   bool live = false;
-  std::vector<Era> eras;  // those that still have segments, oldest first; the last one runs
+  std::vector<Era> eras;   // those that still have segments, oldest first; the last one runs
+  bool era_ended = false;  // the last one does not run any more
+  UtcTime published;       // channel time of the last change to what is listed
   std::vector<std::string> ids;
   std::map<std::string, RenditionWindow, std::less<>> renditions;
   mutable std::optional<Rendered> multivariant;
@@ -200,11 +212,21 @@ struct ChannelWindow::State {
   const Era& era(std::uint32_t id) const {
     for (const Era& era : eras)
       if (era.id == id) return era;
-    assert(false && "segment of an unknown era");
-    std::abort();
+    assert(!eras.empty() && "segment before any era");
+    return eras.front();
   }
   void structure_changed() {
     ++listing_generation;
+    // MPD@publishTime must rise with the text, and be the same on every shard: so it is channel
+    // time, and moves only here.
+    if (!eras.empty()) published = std::max(published, eras.back().start_utc);
+    for (const auto& [id, rendition] : renditions) {
+      const Rendition& state = *rendition.state_;
+      if (!state.segments.empty())
+        published =
+            std::max(published, utc_of(state.segments.back().start + state.segments.back().duration,
+                                       state.info.timescale));
+    }
     multivariant.reset();
     manifest.reset();
   }
@@ -218,7 +240,7 @@ struct ChannelWindow::State {
     for (const auto& [id, other] : renditions) {
       const Rendition& sibling = *other.state_;
       if (&sibling == &rendition || !sibling.has_listed() || eras.empty()) continue;
-      if (sibling.era.id != eras.back().id) continue;
+      if (sibling.appearances.empty() || sibling.appearances.back().era != eras.back().id) continue;
       reports.push_back(sibling.report());
     }
     rendition.playlist.set_reports(std::move(reports));
@@ -237,11 +259,21 @@ struct ChannelWindow::State {
     const bool seamless =
         !eras.empty() && eras.back().discontinuity_sequence == event.era.discontinuity_sequence;
     eras.push_back(event.era);
+    era_ended = false;
     // What was hinted belongs to the era that has ended: it will not come.
-    if (!seamless)
-      for (auto& [id, rendition] : renditions) rendition.state_->hint.reset();
+    if (!seamless) withdraw_hints();
     structure_changed();
     all_changed();
+  }
+
+  void on(const EraEnded&) {
+    era_ended = true;
+    withdraw_hints();
+    structure_changed();  // its Period has a duration now
+    all_changed();
+  }
+  void withdraw_hints() {
+    for (auto& [id, rendition] : renditions) rendition.state_->hint.reset();
   }
 
   void on(const RenditionOpened& event) {
@@ -268,13 +300,11 @@ struct ChannelWindow::State {
 
   void on(const SegmentOpened& event) {
     Rendition& rendition = at(event.rendition);
-    const bool first = !rendition.has_listed();
     assert(rendition.segments.empty() || rendition.segments.back().complete);
     rendition.era = era(event.segment.era);
     rendition.segments.push_back(event.segment);
     rendition.hint = event.segment.first_part;
     rendition.playlist.open_segment(event.segment, rendition.era.discontinuity_sequence);
-    if (first) structure_changed();
     changed(rendition);
   }
 
@@ -282,7 +312,7 @@ struct ChannelWindow::State {
     Rendition& rendition = at(event.rendition);
     Segment& segment = rendition.segments.back();
     assert(segment.number == event.segment && !segment.complete);
-    const bool first = !rendition.has_listed();
+    const bool first = segment.parts.empty() && !was_listed(rendition, segment.era);
     segment.parts.push_back(event.part);
     segment.duration = event.part.start + event.part.duration - segment.start;
     segment.bytes = event.part.offset + event.part.size;
@@ -295,22 +325,37 @@ struct ChannelWindow::State {
   void on(const SegmentClosed& event) {
     Rendition& rendition = at(event.rendition);
     auto& segments = rendition.segments;
-    const bool first = !rendition.has_listed();
+    const bool first = !was_listed(rendition, event.segment.era);
     rendition.era = era(event.segment.era);
     if (segments.empty() || segments.back().number != event.segment.number)
       segments.push_back(event.segment);
     else
       segments.back() = event.segment;
-    if (!event.segment.gap) rendition.hint = event.segment.first_part + event.segment.parts.size();
+    if (event.segment.gap)
+      rendition.hint.reset();
+    else
+      rendition.hint = event.segment.first_part + event.segment.parts.size();
     rendition.playlist.close_segment(event.segment, rendition.era.discontinuity_sequence);
     if (segments.size() > kSegmentsWithParts) {
       auto& old = segments[segments.size() - 1 - kSegmentsWithParts].parts;
       old.clear();
       old.shrink_to_fit();
     }
-    // A closed segment can make a silent sibling be left out of the listing.
-    if (first || segments.size() <= kSegmentsBeforeSilentSibling + 1) structure_changed();
+    // A closed segment can end the wait for a silent sibling.
+    if (first || (segments.size() <= kSegmentsBeforeSilentSibling + 1 && !all_listed()))
+      structure_changed();
     changed(rendition);
+  }
+  bool was_listed(const Rendition& rendition, std::uint32_t era_id) const {
+    return rendition.has_listed() && rendition.lists_from_era(era_id);
+  }
+  bool all_listed() const {
+    for (const auto& [id, rendition] : renditions) {
+      const Rendition& state = *rendition.state_;
+      if (state.appearances.empty() || state.appearances.back().era != eras.back().id) continue;
+      if (!state.lists_from_era(eras.back().id)) return false;
+    }
+    return true;
   }
 
   void on(const SegmentsExpired& event) {
@@ -332,6 +377,7 @@ struct ChannelWindow::State {
       return rendition.appearances.empty() || rendition.appearances.back().init->name != init->name;
     });
     ++rendition.generation;
+    forget_eras();
   }
 
   void on(const ChannelLive&) { set_live(true); }
@@ -342,27 +388,34 @@ struct ChannelWindow::State {
     all_changed();
   }
 
-  // Eras whose last listed segment has gone leave the manifest.
+  // Eras whose last listed segment has gone leave the manifest; those without any segment are
+  // forgotten.
   void forget_eras() {
-    while (eras.size() > 1) {
-      const std::uint64_t end = eras[1].base;
+    std::vector<std::uint32_t> used;
+    std::size_t listed = 0;
+    for (std::size_t i = 0; i < eras.size(); ++i) {
+      bool lists = i + 1 == eras.size();
+      bool holds = lists;
       for (const auto& [id, rendition] : renditions) {
         const Rendition& state = *rendition.state_;
-        if (!state.segments.empty() && state.segments.back().number >= state.listed_from &&
-            std::max(state.listed_from, state.segments.front().number) < end)
-          return;
+        lists = lists || state.lists_from_era(eras[i].id);
+        for (const Segment& segment : state.segments) holds = holds || segment.era == eras[i].id;
       }
-      const std::uint32_t gone = eras.front().id;
-      // Segments in their grace still belong to it; they need only its id.
-      eras.erase(eras.begin());
-      for (auto& [id, rendition] : renditions) {
-        auto& appearances = rendition.state_->appearances;
-        if (appearances.size() > 1 && appearances.front().era == gone)
-          appearances.erase(appearances.begin());
-      }
-      structure_changed();
+      listed += lists;
+      if (holds) used.push_back(eras[i].id);
     }
+    const auto unused = [&](std::uint32_t id) {
+      return std::find(used.begin(), used.end(), id) == used.end();
+    };
+    std::erase_if(eras, [&](const Era& era) { return unused(era.id); });
+    for (auto& [id, rendition] : renditions) {
+      auto& appearances = rendition.state_->appearances;
+      while (appearances.size() > 1 && unused(appearances.front().era))
+        appearances.erase(appearances.begin());
+    }
+    if (std::exchange(listed_eras, listed) != listed) structure_changed();
   }
+  std::size_t listed_eras = 1;
 
   std::optional<microseconds> length_of(const Era& wanted) const {
     UtcTime end = wanted.start_utc;
@@ -382,9 +435,17 @@ struct ChannelWindow::State {
     for (const Era& era : eras) {
       EraListing listing;
       listing.era = era;
-      const bool runs = &era == &eras.back();
-      if (!runs) listing.duration = length_of(era);
+      const bool newest = &era == &eras.back();
+      const bool runs = newest && !era_ended;
+      if (!newest && (&era)[1].discontinuity_sequence == era.discontinuity_sequence)
+        listing.duration = (&era)[1].start_utc - era.start_utc;
+      else if (!runs)
+        listing.duration = length_of(era);
       if (listing.duration && *listing.duration <= microseconds(0)) continue;
+      // A re-anchored grid is known one segment ahead: it is told before its first segment is
+      // there.
+      const bool continues = &era != &eras.front() && newest &&
+                             (&era)[-1].discontinuity_sequence == era.discontinuity_sequence;
       bool waits = false;
       std::size_t longest = 0;
       for (const std::string& id : ids) {
@@ -393,7 +454,7 @@ struct ChannelWindow::State {
             std::find_if(state.appearances.begin(), state.appearances.end(),
                          [&](const auto& entry) { return entry.era == era.id; });
         if (appearance == state.appearances.end()) continue;
-        const bool playable = state.has_listed() && (!runs || state.era.id == era.id);
+        const bool playable = state.lists_from_era(era.id) || (continues && state.has_listed());
         if (!playable) {
           waits = true;
           continue;
@@ -402,7 +463,7 @@ struct ChannelWindow::State {
         listing.renditions.push_back({appearance->info, appearance->init});
       }
       if (listing.renditions.empty()) continue;
-      if (runs && out.empty() && waits && longest <= kSegmentsBeforeSilentSibling) continue;
+      if (newest && out.empty() && waits && longest <= kSegmentsBeforeSilentSibling) continue;
       out.push_back(std::move(listing));
     }
     return out;
@@ -446,8 +507,8 @@ std::optional<Rendered> ChannelWindow::manifest() const {
   if (!state_->manifest) {
     const std::vector<EraListing> listings = state_->listings();
     if (listings.empty()) return std::nullopt;
-    state_->manifest =
-        Rendered{Buffer::copy_of(write_dash_manifest(listings)), state_->listing_generation};
+    state_->manifest = Rendered{Buffer::copy_of(write_dash_manifest(listings, state_->published)),
+                                state_->listing_generation};
   }
   return state_->manifest;
 }

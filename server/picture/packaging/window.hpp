@@ -119,6 +119,9 @@ struct SegmentsUnlinked {
   std::string rendition;
   std::uint64_t before = 0;
 };  // can no longer be fetched
+struct EraEnded {
+  std::uint32_t era = 0;
+};  // a Discontinuity: what was hinted will not come
 struct ChannelLive {
   UtcTime since;
 };  // a feed is connected
@@ -128,7 +131,7 @@ struct ChannelIdle {
 struct WindowEvent {
   std::string channel;
   std::variant<EraOpened, RenditionOpened, SegmentOpened, PartAdded, SegmentClosed, SegmentsExpired,
-               SegmentsUnlinked, ChannelLive, ChannelIdle>
+               SegmentsUnlinked, EraEnded, ChannelLive, ChannelIdle>
       what;
 };
 
