@@ -2,7 +2,6 @@
 // of the source's clock is noticed, and the rounding of audio times to milliseconds is taken back.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -62,20 +61,31 @@ class JumpDetector {
 };
 
 // One per audio track, in ticks of its sample rate. Frames follow each other sample by sample as
-// long as the sender's times agree within the millisecond they were rounded to; where they do not
-// (drift, a gap), the nearest time that does is used.
+// long as the sender's times agree within the millisecond they were rounded to. Beyond that, a
+// sender that stamps frames when its encoder let them go (jitter of some ms), or whose sample clock
+// drifts, is followed slowly; beyond kJitterMs its time is taken as it is: a gap.
 class SampleClock {
  public:
-  // `sent` is the message's time; `exact`: it came with nanoseconds, nothing was rounded.
+  static constexpr std::int64_t kJitterMs = 40;
+  static constexpr std::int64_t kSlewing = 32;  // frames to follow what is left
+
+  // `sent` is the message's time; exact: it came with nanoseconds, nothing was rounded.
   enum class Precision : std::uint8_t { milliseconds, exact };
   media::Ticks place(media::Ticks sent, media::Ticks duration, media::Timescale rate,
                      Precision precision) {
-    // Senders truncate or round, so a time is up to one millisecond off either way.
-    const std::int64_t slack = precision == Precision::exact ? 1 : rate / 1000 + 1;
     std::int64_t at = sent.count;
-    if (next_) at = std::clamp(*next_, sent.count - slack, sent.count + slack);
-    next_ = at + duration.count;
-    if (duration.count == 0) next_.reset();
+    if (next_) {
+      const std::int64_t off = sent.count - *next_;
+      const std::int64_t distance = off < 0 ? -off : off;
+      // Senders truncate or round, so a time is up to one millisecond off either way.
+      const std::int64_t slack = precision == Precision::exact ? 1 : rate / 1000 + 1;
+      if (distance <= slack)
+        at = *next_;
+      else if (precision == Precision::milliseconds && distance * 1000 <= kJitterMs * rate)
+        at = *next_ + (off < 0 ? off + slack : off - slack) / kSlewing;
+    }
+    next_.reset();
+    if (duration.count > 0) next_ = at + duration.count;
     return {at};
   }
   void forget() { next_.reset(); }

@@ -5,8 +5,10 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <filesystem>
+#include <random>
 
 #include "server/picture/ingest/rtmp/listener_harness.hpp"
+#include "server/picture/protocols/rtmp/chunk_writer.hpp"
 #include "server/picture/protocols/rtmp/client_session.hpp"
 
 namespace kapok::ingest {
@@ -378,6 +380,41 @@ TEST(RtmpListener, DrainingAsksPublishersToReconnectAndTakesNobodyNew) {
   EXPECT_EQ(server.listener->connections(), 0u);
   const auto sink = server.directory.sink(0);
   ASSERT_TRUE(sink && sink->wait_for_end());
+}
+
+TEST(RtmpListener, HostilePeersDoNotTouchAPublisher) {
+  RtmpListenerOptions options;
+  options.limits.half_open = 1000;
+  options.publish_deadline = milliseconds(200);
+  Listening server(2, options);
+  ASSERT_TRUE(server.started);
+  std::string errors;
+  int status = -1;
+  std::thread publisher([&] {
+    status = ffmpeg(
+        "-re " + std::string(kTestFeed) + url("rtmp", server.listener->port(), "demo?key=k1"),
+        errors);
+  });
+  const auto sink = server.directory.sink(0);
+  ASSERT_TRUE(sink);
+  // Well-formed beginnings, then noise: chunks of every kind, some of it commands.
+  std::mt19937 random(7);
+  for (int i = 0; i < 150; ++i) {
+    Peer peer(server.listener->port());
+    Bytes bytes;
+    rtmp::ClientHandshake().start(rtmp::DigestScheme::none, bytes);
+    bytes.resize(1 + 2 * rtmp::kHandshakeBytes);
+    if (i % 2 == 0) rtmp::write_message(bytes, {}, as_bytes("\x02 connect"), 128);
+    for (int n = 0; n < 20'000; ++n) ByteWriter(bytes).u8(static_cast<std::uint8_t>(random()));
+    peer.send(bytes);
+    if (i % 3 == 0) {
+      EXPECT_TRUE(peer.read_to_end());
+    }
+  }
+  publisher.join();
+  EXPECT_EQ(status, 0) << errors;
+  ASSERT_TRUE(sink->wait_for_end());
+  expect_test_feed(sorted(sink->items()));
 }
 
 }  // namespace
