@@ -1,6 +1,6 @@
 // Audio configurations and first frames; the first byte chooses the codec.
-#include "server/media/opus.hpp"
 #include "codec.hpp"
+#include "server/media/opus.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using kapok::media::Codec;

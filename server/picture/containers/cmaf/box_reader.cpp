@@ -9,7 +9,6 @@ namespace kapok::cmaf {
 namespace {
 
 constexpr std::uint32_t kSizeIsLarge = 1;
-constexpr std::size_t kHeaderBytes = 8;
 
 struct FullBox {
   std::uint8_t version = 0;
@@ -91,8 +90,14 @@ Result<Run> read_trun(ByteSpan body, const Defaults& defaults) {
   return run;
 }
 
+// Where the payload must be, for the mdat behind the moof to be checked against.
+struct Payload {
+  std::int64_t offset = 0;  // from the moof's first byte
+  std::uint64_t bytes = 0;
+};
+
 // One track and one run in a moof, as write_chunk makes them.
-Result<void> read_moof(const BoxView& moof, ChunkView& chunk, std::uint64_t& payload_bytes) {
+Result<Payload> read_moof(const BoxView& moof, ChunkView& chunk) {
   ByteReader mfhd(KAPOK_TRY(find_box(moof.body, "mfhd")));
   KAPOK_TRY(mfhd.skip(4));
   chunk.sequence = KAPOK_TRY(mfhd.u32());
@@ -103,14 +108,10 @@ Result<void> read_moof(const BoxView& moof, ChunkView& chunk, std::uint64_t& pay
   chunk.start = KAPOK_TRY(read_tfdt(tfdt));
   const ByteSpan trun = KAPOK_TRY(find_box(traf, "trun"));
   auto run = KAPOK_TRY(read_trun(trun, defaults));
-  if (run.data_offset < 0 || static_cast<std::size_t>(run.data_offset) != moof.size + kHeaderBytes)
-    return fail(Errc::malformed, "trun: data offset {} behind a moof of {} bytes", run.data_offset,
-                moof.size);
   chunk.duration = {static_cast<std::int64_t>(run.duration)};
   chunk.independent = run.samples.front().sync();
   chunk.samples = std::move(run.samples);
-  payload_bytes = run.payload_bytes;
-  return {};
+  return Payload{run.data_offset, run.payload_bytes};
 }
 
 // The chunk at the front of `bytes`; offsets in it count from there.
@@ -123,13 +124,16 @@ Result<ChunkView> read_chunk(ByteSpan bytes) {
     if (box.type == "styp") chunk.opens_segment = true;
     if (box.type == "styp" || box.type == "prft" || box.type == "emsg") continue;
     if (box.type != "moof") return fail(Errc::malformed, "{} where a moof is due", box.type);
-    std::uint64_t payload_bytes = 0;
-    KAPOK_TRY(read_moof(box, chunk, payload_bytes));
+    const Payload payload = KAPOK_TRY(read_moof(box, chunk));
     const BoxView mdat = KAPOK_TRY(read_box(bytes.subspan(at)));
-    if (mdat.type != "mdat" || mdat.body.size() != payload_bytes)
+    const std::size_t header = mdat.size - mdat.body.size();
+    if (mdat.type != "mdat" || mdat.body.size() != payload.bytes)
       return fail(Errc::malformed, "mdat of {} bytes for samples of {}", mdat.body.size(),
-                  payload_bytes);
-    chunk.payload_offset = at + kHeaderBytes;
+                  payload.bytes);
+    if (payload.offset != static_cast<std::int64_t>(box.size + header))
+      return fail(Errc::malformed, "trun: data offset {} behind a moof of {} bytes", payload.offset,
+                  box.size);
+    chunk.payload_offset = at + header;
     chunk.size = at + mdat.size;
     return chunk;
   }

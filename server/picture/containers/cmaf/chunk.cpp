@@ -28,7 +28,8 @@ constexpr std::uint32_t kSampleFlags = 0x000400;
 constexpr std::uint32_t kSampleCompositionOffset = 0x000800;
 
 constexpr std::int64_t kNtpEpoch = 2'208'988'800;  // 1900 to 1970, in seconds
-constexpr std::size_t kMdatHeaderBytes = 8;
+constexpr std::uint32_t kMdatHeaderBytes = 8;
+constexpr std::uint32_t kLargeMdatHeaderBytes = 16;
 
 std::uint32_t flags_of(const Sample& sample) {
   return sample.sync ? kSyncFlags : kNonSyncFlags;
@@ -89,25 +90,32 @@ Layout layout_of(std::span<const Sample> samples, media::Ticks shift) {
   return layout;
 }
 
-void write_traf(ByteWriter& out, std::size_t moof_start, const ChunkSpec& spec,
-                std::span<const Sample> samples) {
-  const Layout layout = layout_of(samples, spec.decode_shift);
-  const Box traf(out, "traf");
-  {
-    std::uint32_t flags = kDefaultBaseIsMoof;
-    if (layout.same_duration) flags |= kDefaultDuration;
-    if (layout.same_flags_after_first) flags |= kDefaultFlags;
-    const Box tfhd(out, "tfhd", 0, flags);
-    out.u32(kTrackId);
-    if (layout.same_duration) out.u32(static_cast<std::uint32_t>(samples.front().duration.count));
-    if (layout.same_flags_after_first) out.u32(flags_of(samples.back()));
-  }
-  {
-    const Box tfdt(out, "tfdt", 1, 0);
-    const media::Ticks start = samples.front().dts + spec.decode_shift;
-    assert(start.count >= 0);
-    out.u64(static_cast<std::uint64_t>(start.count));
-  }
+void write_tfhd(ByteWriter& out, const Layout& layout, std::span<const Sample> samples) {
+  std::uint32_t flags = kDefaultBaseIsMoof;
+  if (layout.same_duration) flags |= kDefaultDuration;
+  if (layout.same_flags_after_first) flags |= kDefaultFlags;
+  const Box tfhd(out, "tfhd", 0, flags);
+  out.u32(kTrackId);
+  if (layout.same_duration) out.u32(static_cast<std::uint32_t>(samples.front().duration.count));
+  if (layout.same_flags_after_first) out.u32(flags_of(samples.back()));
+}
+
+void write_tfdt(ByteWriter& out, media::Ticks start) {
+  assert(start.count >= 0);
+  const Box tfdt(out, "tfdt", 1, 0);
+  out.u64(static_cast<std::uint64_t>(start.count));
+}
+
+// A sender chooses its pts: nonsense hours away from dts must not end the process.
+std::uint32_t composition_offset(const Sample& sample, media::Ticks shift) {
+  const std::int64_t offset = (sample.pts - sample.dts - shift).count;
+  return static_cast<std::uint32_t>(
+      static_cast<std::int32_t>(std::clamp<std::int64_t>(offset, INT32_MIN, INT32_MAX)));
+}
+
+// Returns where the data offset stands, which is known only once the moof is whole.
+std::size_t write_trun(ByteWriter& out, const Layout& layout, media::Ticks shift,
+                       std::span<const Sample> samples) {
   std::uint32_t flags = kDataOffset | kSampleSize;
   if (!layout.same_duration) flags |= kSampleDuration;
   if (!layout.same_flags_after_first)
@@ -125,14 +133,34 @@ void write_traf(ByteWriter& out, std::size_t moof_start, const ChunkSpec& spec,
     if (flags & kSampleDuration) out.u32(static_cast<std::uint32_t>(sample.duration.count));
     out.u32(static_cast<std::uint32_t>(sample.payload.size()));
     if (flags & kSampleFlags) out.u32(flags_of(sample));
-    if (flags & kSampleCompositionOffset) {
-      const std::int64_t offset = (sample.pts - sample.dts - spec.decode_shift).count;
-      assert(offset >= INT32_MIN && offset <= INT32_MAX);
-      out.u32(static_cast<std::uint32_t>(static_cast<std::int32_t>(offset)));
-    }
+    if (flags & kSampleCompositionOffset) out.u32(composition_offset(sample, shift));
   }
-  // trun is the last box of the last box of moof, so what stands now is the whole moof.
-  out.patch_u32(offset_at, static_cast<std::uint32_t>(out.size() - moof_start + kMdatHeaderBytes));
+  return offset_at;
+}
+
+std::size_t write_moof(ByteWriter& out, const ChunkSpec& spec, std::span<const Sample> samples) {
+  const Box moof(out, "moof");
+  {
+    const Box mfhd(out, "mfhd", 0, 0);
+    out.u32(spec.sequence);
+  }
+  const Layout layout = layout_of(samples, spec.decode_shift);
+  const Box traf(out, "traf");
+  write_tfhd(out, layout, samples);
+  write_tfdt(out, samples.front().dts + spec.decode_shift);
+  return write_trun(out, layout, spec.decode_shift, samples);
+}
+
+// Segments stay below 64 MiB by design, but what a sender makes of them is no reason to stop.
+void write_mdat_header(ByteWriter& out, std::uint64_t payload) {
+  if (payload + kMdatHeaderBytes <= UINT32_MAX) {
+    out.u32(static_cast<std::uint32_t>(payload + kMdatHeaderBytes));
+    out.text("mdat");
+  } else {
+    out.u32(1);  // the size follows
+    out.text("mdat");
+    out.u64(payload + kLargeMdatHeaderBytes);
+  }
 }
 
 }  // namespace
@@ -147,22 +175,14 @@ Chunk write_chunk(const ChunkSpec& spec, std::span<const Sample> samples) {
     payload += sample.payload.size();
     if (!sample.payload.empty()) chunk.samples.push_back(sample.payload);
   }
-  assert(payload + kMdatHeaderBytes <= UINT32_MAX);  // segments stay below 64 MiB by design
   ByteWriter out(chunk.head);
   if (spec.place == ChunkPlace::opens_segment) write_styp(out);
   if (spec.producer_time) write_producer_time(out, *spec.producer_time);
   for (const TimedEvent& event : spec.events) write_event(out, event);
-  {
-    const std::size_t start = out.size();
-    const Box moof(out, "moof");
-    {
-      const Box mfhd(out, "mfhd", 0, 0);
-      out.u32(spec.sequence);
-    }
-    write_traf(out, start, spec, samples);
-  }
-  out.u32(static_cast<std::uint32_t>(payload + kMdatHeaderBytes));
-  out.text("mdat");
+  const std::size_t moof_start = out.size();
+  const std::size_t offset_at = write_moof(out, spec, samples);
+  write_mdat_header(out, payload);
+  out.patch_u32(offset_at, static_cast<std::uint32_t>(out.size() - moof_start));
   chunk.size = chunk.head.size() + payload;
   return chunk;
 }

@@ -183,6 +183,31 @@ TEST(WriteChunk, WritesEventsBeforeTheMoof) {
   EXPECT_EQ(find_chunks(bytes).chunks.size(), 1u);
 }
 
+TEST(WriteChunk, SurvivesAnAbsurdPts) {
+  auto samples = reordered_group(0);
+  samples[1].pts = {std::int64_t{1} << 40};
+  samples[2].pts = {-(std::int64_t{1} << 40)};
+  const Scan scan = find_chunks(joined(write_chunk({}, samples)));
+  ASSERT_EQ(scan.chunks.size(), 1u) << scan.stopped_by;
+  EXPECT_EQ(scan.chunks[0].samples[1].composition_offset, INT32_MAX);
+  EXPECT_EQ(scan.chunks[0].samples[2].composition_offset, INT32_MIN);
+}
+
+TEST(WriteChunk, TakesALargeMdatWhenItMust) {
+  // Samples that share one 64 MiB payload: 4 GiB together and no copy.
+  const Buffer frame(Bytes(std::size_t{64} * 1024 * 1024));
+  std::vector<Sample> samples;
+  for (int i = 0; i < 64; ++i) samples.push_back({{i}, {i}, {1}, i == 0, frame});
+  const Chunk chunk = write_chunk({}, samples);
+  EXPECT_EQ(chunk.size, chunk.head.size() + (std::uint64_t{1} << 32));
+  // size 1, then 64 bits: 4 GiB and the header
+  EXPECT_EQ(to_hex(ByteSpan(chunk.head).last(16)), "000000016d6461740000000100000010");
+  const BoxView moof = read_box(chunk.head).value();
+  const ByteSpan trun = find_box(moof.body, "traf/trun").value();
+  ByteReader in(trun.subspan(8));
+  EXPECT_EQ(in.u32().value(), moof.size + 16);
+}
+
 TEST(FindChunks, StopsAtTheWriteThatWasCutOff) {
   Bytes file =
       joined(write_chunk({.sequence = 1, .place = ChunkPlace::opens_segment}, reordered_group(0)));
@@ -263,6 +288,19 @@ TEST(ReadInit, GivesTheTrackBack) {
       EXPECT_EQ(to_hex((*back)->config.bytes()), to_hex(track->config.bytes()));
     }
   }
+}
+
+TEST(ReadInit, KnowsMp3ThoughItHasNoRecord) {
+  const Bytes frame = from_hex("fffb9464").value();
+  const auto track =
+      media::describe_track_from_frame(
+          {.id = 7, .codec = Codec::mp3, .timescale = 48000, .config = {}, .language = "ja"}, frame)
+          .value();
+  const auto back = read_init(Buffer(write_init(*track)), 7);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ((*back)->codec_string, track->codec_string);
+  EXPECT_EQ((*back)->facts, track->facts);
+  EXPECT_EQ((*back)->language, "ja");
 }
 
 TEST(ReadInit, RefusesWhatIsCutShort) {

@@ -16,7 +16,7 @@ constexpr std::uint32_t kTrackId = 1;
 // Whether write_init knows a sample entry for it: every codec but Codec::unknown.
 bool can_write(media::Codec codec);
 
-// `track` comes from media::describe_track (asserted: can_write and a configuration). HDR10
+// `track` comes from media::describe_track (asserted: can_write, and facts). HDR10
 // metadata in its facts becomes mdcv and clli, so make it enriched() first.
 Bytes write_init(const media::Track& track);
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "server/media/describe.hpp"
 #include "server/media/opus.hpp"
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t kVisualEntryBytes = 78;
 constexpr std::size_t kAudioEntryBytes = 28;
 constexpr std::size_t kMaxLanguageBytes = 64;
+constexpr std::uint8_t kObjectTypeMpeg1Audio = 0x6b;
 
 struct EntryName {
   std::string_view entry;
@@ -41,20 +43,50 @@ Result<ByteSpan> read_descriptor(ByteReader& in, std::uint8_t tag) {
   return fail(Errc::malformed, "esds: length of a descriptor does not end");
 }
 
-Result<Bytes> read_esds(ByteSpan body) {
+struct Esds {
+  std::uint8_t object_type = 0;
+  Bytes specific;  // AudioSpecificConfig; MPEG-1 audio has none
+};
+Result<Esds> read_esds(ByteSpan body) {
   ByteReader in(body);
   KAPOK_TRY(in.skip(4));
   ByteReader stream(KAPOK_TRY(read_descriptor(in, 3)));
   KAPOK_TRY(stream.skip(3));
   ByteReader config(KAPOK_TRY(read_descriptor(stream, 4)));
-  KAPOK_TRY(config.skip(13));
+  Esds esds;
+  esds.object_type = KAPOK_TRY(config.u8());
+  KAPOK_TRY(config.skip(12));
+  if (esds.object_type == kObjectTypeMpeg1Audio) return esds;
   const ByteSpan specific = KAPOK_TRY(read_descriptor(config, 5));
-  return Bytes(specific.begin(), specific.end());
+  esds.specific.assign(specific.begin(), specific.end());
+  return esds;
+}
+
+// MP3 has no record to be described by: its sample entry says what there is to know.
+Result<std::shared_ptr<const Track>> mp3_track(TrackDraft draft, ByteSpan entry) {
+  ByteReader in(entry);
+  KAPOK_TRY(in.skip(16));
+  media::AudioFacts facts;
+  facts.channels = static_cast<std::uint8_t>(KAPOK_TRY(in.u16()));
+  KAPOK_TRY(in.skip(6));
+  facts.sample_rate = KAPOK_TRY(in.u16());
+  if (facts.channels == 0 || facts.channels > 2 || facts.sample_rate == 0 || draft.timescale == 0)
+    return fail(Errc::malformed, "MP3 sample entry: {} channels at {} Hz", facts.channels,
+                facts.sample_rate);
+  facts.samples_per_frame = facts.sample_rate >= 32000 ? 1152 : 576;  // MPEG-1, else MPEG-2
+  Track track;
+  track.id = draft.id;
+  track.kind = media::TrackKind::audio;
+  track.codec = Codec::mp3;
+  track.timescale = draft.timescale;
+  track.codec_string = "mp4a.6B";
+  track.language = std::move(draft.language);
+  track.facts = facts;
+  return std::make_shared<const Track>(std::move(track));
 }
 
 // The configuration as Track::config has it.
 Result<Bytes> read_config(Codec codec, ByteSpan body) {
-  if (codec == Codec::aac) return read_esds(body);
   if (codec == Codec::opus) return media::opus::head_from_specific_box(body);
   if (codec == Codec::flac) {
     ByteReader in(body);
@@ -132,7 +164,13 @@ Result<std::shared_ptr<const Track>> read_init(const Buffer& init, media::TrackI
   if (entry.body.size() < fixed) return fail(Errc::malformed, "sample entry cut short");
   const ByteSpan boxes = entry.body.subspan(fixed);
   const ByteSpan config = KAPOK_TRY(find_box(boxes, name->config));
-  draft.config = Buffer(KAPOK_TRY(read_config(draft.codec, config)));
+  if (draft.codec == Codec::aac) {
+    auto esds = KAPOK_TRY(read_esds(config));
+    if (esds.object_type == kObjectTypeMpeg1Audio) return mp3_track(std::move(draft), entry.body);
+    draft.config = Buffer(std::move(esds.specific));
+  } else {
+    draft.config = Buffer(KAPOK_TRY(read_config(draft.codec, config)));
+  }
   auto track = KAPOK_TRY(media::describe_track(std::move(draft)));
   if (const VideoFacts* known = track->video()) {
     Track more = *track;
