@@ -62,7 +62,7 @@ struct LimitsConfig {
 
 struct FeedConfig {
   std::string name;
-  std::uint32_t priority = 0;  // the largest one that is live is chosen
+  std::uint32_t priority = 0;  // the lowest one that is live is chosen
   Secret key;
   std::string key_hash;
   std::string url;
