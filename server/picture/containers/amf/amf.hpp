@@ -16,9 +16,10 @@
 
 namespace kapok::amf {
 
-constexpr std::size_t kMaxDepth = 16;              // real commands use 4
-constexpr std::size_t kMaxValues = 4096;           // in one message; onMetaData has about 30
-constexpr std::size_t kMaxTextBytes = 128 * 1024;  // all strings of one message together
+constexpr std::size_t kMaxDepth = 16;     // real commands use 4
+constexpr std::size_t kMaxValues = 4096;  // in one message; onMetaData has about 30
+constexpr std::size_t kMaxTextBytes =
+    std::size_t{128} * 1024;  // all strings of one message together
 
 class Value;
 struct Undefined {

@@ -13,7 +13,7 @@ using rtmp::SessionState;
 
 namespace {
 constexpr nanoseconds kLinger = seconds(2);  // for the peer to read why it was refused
-constexpr std::size_t kMaxPendingOutput = 256 * 1024;
+constexpr std::size_t kMaxPendingOutput = std::size_t{256} * 1024;
 
 rtmp::ServerSessionOptions session_options(const RtmpListenerOptions& options) {
   return {options.application};
@@ -94,8 +94,8 @@ RtmpConnection::~RtmpConnection() {
   --shared_.alive;
 }
 
-Task<> RtmpConnection::run(std::shared_ptr<RtmpConnection> self, RtmpShard& shard) {
-  self->attach(shard);
+Task<> RtmpConnection::run(std::shared_ptr<RtmpConnection> self, RtmpShard* shard) {
+  self->attach(*shard);
   co_await self->serve(shard);
 }
 
@@ -118,7 +118,7 @@ void RtmpConnection::watch(nanoseconds deadline) {
   watchdog_->arm(deadline);
 }
 
-Task<> RtmpConnection::serve(RtmpShard& shard) {
+Task<> RtmpConnection::serve(RtmpShard* shard) {
   Result<Next> next = Next::go_on;
   if (!secured_) {
     watch(shared_.options.handshake_deadline);
@@ -144,7 +144,7 @@ Task<> RtmpConnection::serve(RtmpShard& shard) {
   detach();
 }
 
-Task<Result<RtmpConnection::Next>> RtmpConnection::turn(RtmpShard& shard) {
+Task<Result<RtmpConnection::Next>> RtmpConnection::turn(RtmpShard* shard) {
   const SessionState before = session_.state();
   std::size_t count = 0;
   if (!std::exchange(resume_, false)) {
@@ -199,7 +199,7 @@ Task<Result<RtmpConnection::Next>> RtmpConnection::turn(RtmpShard& shard) {
   co_return Next::go_on;
 }
 
-Task<Result<RtmpConnection::Next>> RtmpConnection::ask(rtmp::PublishAsked asked, RtmpShard& shard) {
+Task<Result<RtmpConnection::Next>> RtmpConnection::ask(rtmp::PublishAsked asked, RtmpShard* shard) {
   // The directory decides in its own time; the peer is not to blame for it.
   watchdog_->disarm();
   close_order_ = std::make_shared<CloseOrder>();
@@ -228,7 +228,7 @@ Task<Result<RtmpConnection::Next>> RtmpConnection::ask(rtmp::PublishAsked asked,
 }
 
 Task<Result<RtmpConnection::Next>> RtmpConnection::begin_feed(media::FeedGrant grant,
-                                                              RtmpShard& shard) {
+                                                              RtmpShard* shard) {
   peer_.place.opened();
   feed_name_ = grant.feed;
   const asio::any_io_executor home = grant.home;
@@ -245,19 +245,19 @@ Task<Result<RtmpConnection::Next>> RtmpConnection::begin_feed(media::FeedGrant g
   for (const auto& candidate : shared_.shards)
     if (candidate->executor == home) home_shard = candidate.get();
 
-  if (home_shard != nullptr && home_shard != &shard && !transport_.is_tls() && reason_.empty()) {
-    const bool moved = co_await move_to(*home_shard, shard);
+  if (home_shard != nullptr && home_shard != shard && !transport_.is_tls() && reason_.empty()) {
+    const bool moved = co_await move_to(home_shard, shard);
     if (moved) co_return Next::moved;
     co_return fail(Errc::io, "the socket could not be moved to its channel's shard");
   }
-  if (home == shard.executor) {
-    close_order_->arm(shard.executor);
+  if (home == shard->executor) {
+    close_order_->arm(shard->executor);
   } else {
     auto arm = [](std::shared_ptr<CloseOrder> order, asio::any_io_executor on) -> Task<> {
       order->arm(std::move(on));
       co_return;
     };
-    co_await asio::co_spawn(home, arm(close_order_, shard.executor), asio::use_awaitable);
+    co_await asio::co_spawn(home, arm(close_order_, shard->executor), asio::use_awaitable);
   }
   watch(shared_.options.idle_deadline);
   const auto flushed = co_await flush();
@@ -265,27 +265,27 @@ Task<Result<RtmpConnection::Next>> RtmpConnection::begin_feed(media::FeedGrant g
   co_return Next::go_on;
 }
 
-Task<bool> RtmpConnection::move_to(RtmpShard& home, RtmpShard& from) {
+Task<bool> RtmpConnection::move_to(RtmpShard* home, RtmpShard* from) {
   auto loose = transport_.loosen();
   if (!loose) co_return false;
   detach();
   auto settle = [](std::shared_ptr<RtmpConnection> self, RtmpTransport::Loose socket,
-                   RtmpShard& shard) -> Task<bool> {
-    if (!self->transport_.fasten(socket, shard.executor)) co_return false;
-    self->close_order_->arm(shard.executor);
-    spawn(self, shard);
+                   RtmpShard* shard) -> Task<bool> {
+    if (!self->transport_.fasten(socket, shard->executor)) co_return false;
+    self->close_order_->arm(shard->executor);
+    spawn(self, *shard);
     co_return true;
   };
   const bool settled = co_await asio::co_spawn(
-      home.executor, settle(shared_from_this(), *loose, home), asio::use_awaitable);
+      home->executor, settle(shared_from_this(), *loose, home), asio::use_awaitable);
   // Settled: from here on every member belongs to the other shard.
-  if (!settled) attach(from);
+  if (!settled) attach(*from);
   co_return settled;
 }
 
 void RtmpConnection::spawn(std::shared_ptr<RtmpConnection> self, RtmpShard& shard) {
   const Log log = self->shared_.services.log;
-  shard.tasks.spawn(run(std::move(self), shard), [log](const std::string& what) {
+  shard.tasks.spawn(run(std::move(self), &shard), [log](const std::string& what) {
     log.error("rtmp.task_failed", {{"what", what}});
   });
 }
@@ -365,7 +365,7 @@ Task<> RtmpConnection::flush_later(std::shared_ptr<RtmpConnection> self) {
 }
 
 Task<> RtmpConnection::linger() {
-  constexpr std::size_t kMaxDrained = 1024 * 1024;
+  constexpr std::size_t kMaxDrained = std::size_t{1024} * 1024;
   if (last_state_ == SessionState::refused || session_.state() == SessionState::refused) {
     // Closing with unread bytes would reset the connection and take our answer with it.
     watch(kLinger);

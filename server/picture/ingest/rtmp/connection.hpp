@@ -26,7 +26,7 @@ class RtmpConnection;
 
 // What the connections of one shard share; touched on that shard only.
 struct RtmpShard {
-  explicit RtmpShard(boost::asio::any_io_executor on) : executor(on), tasks(on) {}
+  explicit RtmpShard(const boost::asio::any_io_executor& on) : executor(on), tasks(on) {}
   boost::asio::any_io_executor executor;
   TaskGroup tasks;
   std::unique_ptr<net::Acceptor> plain;
@@ -78,12 +78,13 @@ class RtmpConnection : public std::enable_shared_from_this<RtmpConnection> {
     bool refused = false;  // the sink wants no more items
   };
 
-  static Task<> run(std::shared_ptr<RtmpConnection> self, RtmpShard& shard);
-  Task<> serve(RtmpShard& shard);
-  Task<Result<Next>> turn(RtmpShard& shard);
-  Task<Result<Next>> ask(rtmp::PublishAsked asked, RtmpShard& shard);
-  Task<Result<Next>> begin_feed(media::FeedGrant grant, RtmpShard& shard);
-  Task<bool> move_to(RtmpShard& home, RtmpShard& from);
+  static Task<> run(std::shared_ptr<RtmpConnection> self, RtmpShard* shard);
+  // Shards outlive their connections.
+  Task<> serve(RtmpShard* shard);
+  Task<Result<Next>> turn(RtmpShard* shard);
+  Task<Result<Next>> ask(rtmp::PublishAsked asked, RtmpShard* shard);
+  Task<Result<Next>> begin_feed(media::FeedGrant grant, RtmpShard* shard);
+  Task<bool> move_to(RtmpShard* home, RtmpShard* from);
   Result<void> demux(const rtmp::MediaMessage& message, flv::FlvDemuxer::Items& items,
                      MonoTime now);
   Task<Result<void>> deliver(flv::FlvDemuxer::Items items);

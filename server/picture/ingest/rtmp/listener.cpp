@@ -41,11 +41,11 @@ struct RtmpListener::State {
   std::uint16_t port = 0;
   std::uint16_t tls_port = 0;
 
-  Task<> accept_all(RtmpShard& shard, net::Acceptor& acceptor, media::IngestProtocol protocol);
+  Task<> accept_all(RtmpShard* shard, net::Acceptor* acceptor, media::IngestProtocol protocol);
   void admit(RtmpShard& shard, asio::ip::tcp::socket socket, media::IngestProtocol protocol);
-  Task<> stop_accepting(RtmpShard& shard);
-  Task<> cut_all(RtmpShard& shard);
-  Task<std::size_t> drain_tasks(RtmpShard& shard);
+  Task<> stop_accepting(RtmpShard* shard);
+  Task<> cut_all(RtmpShard* shard);
+  Task<std::size_t> drain_tasks(RtmpShard* shard);
 };
 
 RtmpListener::RtmpListener(RtmpListenerOptions options, RtmpListenerServices services)
@@ -78,9 +78,9 @@ Result<void> RtmpListener::start() {
     if (!tls.empty()) shard.tls = std::move(tls[i]);
     asio::post(shard.executor, [&state, &shard] {
       if (shard.plain)
-        shard.tasks.spawn(state.accept_all(shard, *shard.plain, media::IngestProtocol::rtmp));
+        shard.tasks.spawn(state.accept_all(&shard, shard.plain.get(), media::IngestProtocol::rtmp));
       if (shard.tls)
-        shard.tasks.spawn(state.accept_all(shard, *shard.tls, media::IngestProtocol::rtmps));
+        shard.tasks.spawn(state.accept_all(&shard, shard.tls.get(), media::IngestProtocol::rtmps));
     });
   }
   state.services.log.info("rtmp.listening", {{"port", state.port}, {"tls_port", state.tls_port}});
@@ -99,12 +99,12 @@ std::size_t RtmpListener::connections() const {
   return state_->alive;
 }
 
-Task<> RtmpListener::State::accept_all(RtmpShard& shard, net::Acceptor& acceptor,
+Task<> RtmpListener::State::accept_all(RtmpShard* shard, net::Acceptor* acceptor,
                                        media::IngestProtocol protocol) {
-  while (!shard.draining) {
-    auto socket = co_await acceptor.accept();
+  while (!shard->draining) {
+    auto socket = co_await acceptor->accept();
     if (!socket) co_return;
-    admit(shard, *std::move(socket), protocol);
+    admit(*shard, *std::move(socket), protocol);
   }
 }
 
@@ -127,31 +127,32 @@ void RtmpListener::State::admit(RtmpShard& shard, asio::ip::tcp::socket socket,
   RtmpConnection::spawn(std::move(connection), shard);
 }
 
-Task<> RtmpListener::State::stop_accepting(RtmpShard& shard) {
-  shard.draining = true;
-  if (shard.plain) shard.plain->close();
-  if (shard.tls) shard.tls->close();
-  const std::vector<RtmpConnection*> now(shard.connections.begin(), shard.connections.end());
+Task<> RtmpListener::State::stop_accepting(RtmpShard* shard) {
+  shard->draining = true;
+  if (shard->plain) shard->plain->close();
+  if (shard->tls) shard->tls->close();
+  const std::vector<RtmpConnection*> now(shard->connections.begin(), shard->connections.end());
   for (RtmpConnection* connection : now) connection->ask_to_leave();
   co_return;
 }
 
-Task<> RtmpListener::State::cut_all(RtmpShard& shard) {
-  const std::vector<RtmpConnection*> now(shard.connections.begin(), shard.connections.end());
+Task<> RtmpListener::State::cut_all(RtmpShard* shard) {
+  const std::vector<RtmpConnection*> now(shard->connections.begin(), shard->connections.end());
   for (RtmpConnection* connection : now)
     connection->cut("draining", media::FeedEnd::connection_lost);
   co_return;
 }
 
-Task<std::size_t> RtmpListener::State::drain_tasks(RtmpShard& shard) {
-  co_await shard.tasks.drain();
-  co_return shard.tasks.alive();
+Task<std::size_t> RtmpListener::State::drain_tasks(RtmpShard* shard) {
+  co_await shard->tasks.drain();
+  co_return shard->tasks.alive();
 }
 
 Task<> RtmpListener::drain(nanoseconds deadline) {
   State& state = *state_;
   for (const auto& shard : state.shards)
-    co_await asio::co_spawn(shard->executor, state.stop_accepting(*shard), asio::use_awaitable);
+    co_await asio::co_spawn(shard->executor, state.stop_accepting(shard.get()),
+                            asio::use_awaitable);
 
   const auto here = co_await asio::this_coro::executor;
   asio::steady_timer look(here);
@@ -166,8 +167,8 @@ Task<> RtmpListener::drain(nanoseconds deadline) {
   while (left) {
     left = false;
     for (const auto& shard : state.shards) {
-      co_await asio::co_spawn(shard->executor, state.cut_all(*shard), asio::use_awaitable);
-      co_await asio::co_spawn(shard->executor, state.drain_tasks(*shard), asio::use_awaitable);
+      co_await asio::co_spawn(shard->executor, state.cut_all(shard.get()), asio::use_awaitable);
+      co_await asio::co_spawn(shard->executor, state.drain_tasks(shard.get()), asio::use_awaitable);
     }
     if (state.alive > 0) left = true;
   }

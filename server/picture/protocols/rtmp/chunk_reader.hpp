@@ -16,7 +16,7 @@
 namespace kapok::rtmp {
 
 constexpr std::size_t kMaxChunkStreams = 32;  // encoders use 3 to 6
-constexpr std::size_t kMaxChunkBytes = 1024 * 1024;
+constexpr std::size_t kMaxChunkBytes = std::size_t{1024} * 1024;
 constexpr std::size_t kDefaultChunkBytes = 128;
 constexpr std::size_t kMaxUnfinishedBytes = std::size_t{64} * 1024 * 1024;
 

@@ -12,7 +12,7 @@ namespace kapok::rtmp {
 // product's bound of 64 MiB a frame lies above it.
 constexpr std::size_t kMaxMessageBytes = 0xFFFFFF;
 // What a connection may send before its key was accepted: handshake and commands need about 5 kB.
-constexpr std::size_t kMaxUnauthorisedBytes = 64 * 1024;
+constexpr std::size_t kMaxUnauthorisedBytes = std::size_t{64} * 1024;
 
 enum class MessageType : std::uint8_t {
   set_chunk_size = 1,

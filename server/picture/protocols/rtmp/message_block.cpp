@@ -8,7 +8,7 @@ namespace kapok::rtmp {
 
 namespace {
 // Up to here a claim is allocated in one go: frames of common feeds never move.
-constexpr std::size_t kTrustedBytes = 256 * 1024;
+constexpr std::size_t kTrustedBytes = std::size_t{256} * 1024;
 }  // namespace
 
 std::span<std::byte> MessageBlock::room(std::size_t wanted) {

@@ -13,8 +13,8 @@
 
 namespace kapok::rtmp {
 
-constexpr std::size_t kSmallStagingBytes = 4 * 1024;  // C0..C2 and a connect command
-constexpr std::size_t kLargeStagingBytes = 128 * 1024;
+constexpr std::size_t kSmallStagingBytes = std::size_t{4} * 1024;  // C0..C2 and a connect command
+constexpr std::size_t kLargeStagingBytes = std::size_t{128} * 1024;
 
 class Staging {
  public:
