@@ -66,6 +66,8 @@ class Log {
     more.context_.push_back({std::move(key), std::move(value)});
     return more;
   }
+  // For events so frequent that even building their fields would cost something.
+  bool enabled(LogLevel level) const { return sink_ && sink_->enabled(level); }
   using Fields = std::initializer_list<LogField>;
   void debug(std::string_view event, Fields fields = {}) const {
     emit(LogLevel::debug, event, fields);

@@ -382,6 +382,14 @@ ConnectionFields Connection::fields() {
 Connection::After Connection::ended(bool sent, unsigned status, std::uint64_t body_bytes) {
   sender_.response_ended();
   shard_.metrics.answered(current_.route, status);
+  // The access log: no path (it may hold a token) and no address of a viewer.
+  const Log& log = shard_.shared.log;
+  if (log.enabled(LogLevel::debug))
+    log.debug("http.answered", {{"route", name_of(current_.route)},
+                                {"method", http::name_of(current_.method)},
+                                {"status", status},
+                                {"bytes", body_bytes},
+                                {"whole", sent}});
   if (!sent) return After::close;
   shard_.metrics.sent(current_.route, body_bytes);
   return current_.keep_alive ? After::next_request : After::close;

@@ -464,6 +464,7 @@ TEST_F(HttpServerTest, CreditsWhatASessionWasHandedWhole) {
   client.receive(Client::Expects::nothing);
   client.get("/live/demo/source/1000.m4s");
   client.get(base + "p3.m4s");
+  client.get("/time");  // a fact is reported before the next request is read
   const auto facts = evidence_.facts();
   ASSERT_EQ(facts.size(), 2U);
   EXPECT_EQ(facts[0].channel, "demo");
@@ -558,6 +559,38 @@ TEST_F(HttpServerTest, CutsASlowReaderWhileOthersGoOn) {
     ASSERT_TRUE(got.body == TestChannel::segment_bytes(1005));
   }
   EXPECT_EQ(quick.get("/time").status, 200U);
+}
+
+TEST_F(HttpServerTest, ReadsPagesThatAreNotInMemoryOnTheDiskThread) {
+  start();
+  auto demo = channel();
+  demo.open();
+  demo.add_segments(2);
+  demo.forget_newest();
+  Client client(server_->http_port());
+  EXPECT_TRUE(client.get("/live/demo/source/1001.m4s").body == TestChannel::segment_bytes(1001));
+  if (metrics_.value("kapok_http_cold_reads_total") == 0)
+    GTEST_SKIP() << "/tmp lies in memory here: nothing can be cold";
+}
+
+TEST_F(HttpServerTest, SplitsNothingBetweenManyConnectionsAtOnce) {
+  start();
+  auto demo = channel();
+  demo.open();
+  demo.add_segments(4);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> viewers;
+  for (int v = 0; v < 8; ++v)
+    viewers.emplace_back([&, v] {
+      Client client(server_->http_port());
+      for (int i = 0; i < 40; ++i) {
+        const std::uint64_t number = 1000 + static_cast<std::uint64_t>(v + i) % 4;
+        const Received got = client.get(fmt::format("/live/demo/source/{}.m4s", number));
+        if (got.body != TestChannel::segment_bytes(number)) ++wrong;
+      }
+    });
+  for (std::thread& viewer : viewers) viewer.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST_F(HttpServerTest, ClosesOnesThatNeverFinishTheirRequest) {
@@ -688,9 +721,9 @@ TEST_F(HttpServerTest, SatisfiesCurl) {
             std::string::npos);
   EXPECT_NE(curl("-I " + base + "1001.m4s").find("Content-Length: 200000"), std::string::npos);
   // Two requests on one connection, the second over HTTP/1.0.
-  EXPECT_EQ(
-      curl("-o /dev/null -o /dev/null -w '%{num_connects} ' " + base + "p290.m4s " + base + "p291.m4s"),
-      "1 0 ");
+  EXPECT_EQ(curl("-o /dev/null -o /dev/null -w '%{num_connects} ' " + base + "p290.m4s " + base +
+                 "p291.m4s"),
+            "1 0 ");
   EXPECT_TRUE(curl("--http1.0 " + base + "p290.m4s") == TestChannel::part_bytes(290));
 }
 

@@ -46,6 +46,11 @@ class TestFile final : public packaging::SpoolFile {
     size_ += bytes.size();
   }
   std::uint64_t size() const { return size_; }
+  // Out of the page cache, where the file system allows it.
+  void forget() {
+    ::fsync(fd_);
+    ::posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);
+  }
   Result<int> descriptor() const override { return fd_; }
   Result<ByteSpan> mapped(std::uint64_t offset, std::uint64_t size) const override {
     if (map_ == nullptr) map_ = ::mmap(nullptr, kMapBytes, PROT_READ, MAP_SHARED, fd_, 0);
@@ -136,6 +141,8 @@ class TestChannel {
   void add_segments(std::size_t count) {
     for (std::size_t i = 0; i < count * kParts; ++i) add_part();
   }
+  // The newest segment's pages leave the cache.
+  void forget_newest() { file_->forget(); }
   void go_idle() { say(packaging::ChannelIdle{kStart}); }
 
   static std::string part_bytes(std::uint64_t part) { return pattern(part, kPartBytes); }
