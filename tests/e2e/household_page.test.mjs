@@ -75,7 +75,7 @@ describe('the household page', { skip: noServer() || noChromium() || noPage() },
     const viewed = await until('hours in the report', async () => {
       const ms = await viewedMs(server);
       return ms > 10_000 ? ms : false;
-    }, { timeout_ms: 40_000, every_ms: 1_000 });
+    }, { timeout_ms: 80_000, every_ms: 1_000 });
     t.diagnostic(`viewed ${viewed} ms`);
     assert.deepEqual(problems, [], 'nothing on the console, no violation of the content security policy');
   });

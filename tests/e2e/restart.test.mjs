@@ -59,11 +59,15 @@ describe('kill -9 and start again', { skip: noServer() || noChromium() }, () => 
     const marks = await Promise.all(players.map(({ page }) => page.evaluate('window.observe()')));
     push = await new Push(await smallClip(), server.publishUrl()).running();
     for (const [i, { library, page }] of players.entries()) {
+      let last = null;
       await until(`${library} to go on`, async () => {
         const seen = await page.evaluate('window.observe()');
         if (seen.problems.length > 0) throw new Error(seen.problems.join('; '));
+        last = seen;
         return seen.frames > marks[i].frames + 25 && seen.time > marks[i].time + 0.5;
-      }, { timeout_ms: 45_000 });
+      }, { timeout_ms: 45_000 }).catch((error) => {
+        throw new Error(`${error.message} ${JSON.stringify(last)}`);
+      });
       const seen = await watch(page, 4);
       assert.ok(seen.at(-1).time > seen[0].time + 2.5, `${library}: ${seen[0].time} -> ${seen.at(-1).time}`);
       t.diagnostic(`${library} plays on, ${push.latency(seen.at(-1).number, seen.at(-1).seen_ms).toFixed(2)} s late`);

@@ -20,7 +20,11 @@ const kStart = {
   shaka: `
     const player = new shaka.Player();
     await player.attach(video);
-    player.addEventListener('error', (event) => window.problems.push('shaka ' + event.detail.code + ' ' + event.detail.severity));
+    player.addEventListener('error', ({ detail }) => {
+      // Shaka calls a failed request of a live stream critical and repeats it: no end of playback.
+      const text = 'shaka ' + detail.code + ' ' + String(detail.data).slice(0, 200);
+      (detail.category === 1 ? window.troubles : window.problems).push(text);
+    });
     await player.load(url);
     window.libraryLatency = () => Date.now() - player.getPlayheadTimeAsDate().getTime();`,
   hls: `
@@ -44,13 +48,14 @@ function page(library) {
   return `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>${library}</title>
 <video muted autoplay playsinline width="960"></video>${script}
 <script>${kPageReader}
-window.problems = [];
+window.problems = []; // playback has ended for good
+window.troubles = []; // and this the player itself tries again
 window.stalls = 0;
 const video = document.querySelector('video');
 let started = false;
 video.addEventListener('playing', () => { started = true; });
 video.addEventListener('waiting', () => { if (started) window.stalls++; });
-video.addEventListener('error', () => window.problems.push('video error ' + video.error?.code));
+video.addEventListener('error', () => window.problems.push('video error ' + video.error?.code + ' ' + video.error?.message));
 window.observe = () => {
   const quality = video.getVideoPlaybackQuality();
   let latency = null;
@@ -59,7 +64,7 @@ window.observe = () => {
     number: window.readBarcode(video), seen_ms: Date.now(), time: video.currentTime,
     dropped: quality.droppedVideoFrames, frames: quality.totalVideoFrames, stalls: window.stalls,
     width: video.videoWidth, height: video.videoHeight, paused: video.paused, rate: video.playbackRate,
-    library_latency: latency, problems: window.problems,
+    library_latency: latency, problems: window.problems, troubles: window.troubles,
     buffer: video.buffered.length ? video.buffered.end(video.buffered.length - 1) - video.currentTime : 0,
   };
 };

@@ -2,7 +2,7 @@
 // and started again with the same data when the test wants that.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, Program, serverBinary, temporaryFolder, until } from './workplace.mjs';
+import { freePort, kRoot, Program, serverBinary, temporaryFolder, until } from './workplace.mjs';
 
 export const kKey = 'e2e-publish-key-0001';
 
@@ -50,6 +50,7 @@ export class Server {
       'data.dir': server.data,
       'ledger.origin': 'e2e.kapok.local/hours',
       'window.bytes': '1GiB',
+      'web.root': join(kRoot, 'player', 'dist'),
       ...set,
     };
     await server.launch();
