@@ -51,10 +51,28 @@ class LeafWriter {
   std::size_t at_ = 0;
 };
 
-template <class Array>
-void copy_to(Array& out, ByteSpan from) {
-  std::memcpy(out.data(), from.data(), out.size());
-}
+// The size is checked once; then every field is there.
+class LeafReader {
+ public:
+  explicit LeafReader(ByteSpan leaf) : leaf_(leaf) {}
+  template <class T>
+  void number(T& out) {
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < sizeof(T); ++i)
+      value = (value << 8) | std::to_integer<std::uint64_t>(leaf_[at_++]);
+    out = static_cast<T>(value);
+  }
+  template <class Array>
+  void bytes(Array& out) {
+    std::memcpy(out.data(), leaf_.data() + at_, out.size());
+    at_ += out.size();
+  }
+  void skip(std::size_t size) { at_ += size; }
+
+ private:
+  ByteSpan leaf_;
+  std::size_t at_ = 0;
+};
 
 Digest256 digest_of(std::string_view id) {
   return sha256(as_bytes(id));
@@ -119,56 +137,63 @@ Result<Leaf> decode_leaf(ByteSpan bytes) {
   if (bytes.size() != kLeafBytes)
     return fail(Errc::malformed, "leaf has {} bytes instead of {}", bytes.size(), kLeafBytes);
   if (!is_whole(bytes)) return fail(Errc::malformed, "leaf check does not match its bytes");
-  ByteReader in(bytes);
+  LeafReader in(bytes);
   Leaf leaf;
-  const std::uint8_t kind = KAPOK_TRY(in.u8());
-  const std::uint8_t version = KAPOK_TRY(in.u8());
+  std::uint8_t kind = 0;
+  std::uint8_t version = 0;
+  std::uint8_t reason = 0;
+  std::uint8_t uhd = 0;
+  std::uint8_t padding = 0;
+  in.number(kind);
+  in.number(version);
+  in.number(reason);
+  in.number(leaf.grade);
+  in.number(leaf.flags);
+  in.number(uhd);
+  in.number(leaf.codec);
+  in.number(leaf.opened_ms);
+  in.number(leaf.closed_ms);
+  in.number(leaf.media_from_ms);
+  in.number(leaf.media_to_ms);
+  in.number(leaf.content_from_ms);
+  in.bytes(leaf.session);
+  in.bytes(leaf.household);
+  in.bytes(leaf.salt);
+  in.number(leaf.programme);
+  in.number(leaf.work);
+  in.number(leaf.channel);
+  in.number(leaf.enterprise);
+  in.number(leaf.region);
+  in.number(leaf.credit_ms);
+  in.number(leaf.claimed_ms);
+  in.number(leaf.delivered_ms);
+  in.number(leaf.wall_ms);
+  in.number(leaf.bytes);
+  in.number(leaf.width);
+  in.number(leaf.height);
+  in.number(leaf.frame_rate_milli);
+  in.number(leaf.bit_depth);
+  in.number(leaf.primaries);
+  in.number(leaf.transfer);
+  in.number(padding);
+  in.number(leaf.rate_milli);
+  in.number(leaf.rule_set);
+  in.skip(4);
+  in.bytes(leaf.sha256);
+
   if (version != kLeafVersion)
     return fail(Errc::unsupported, "leaf version {} is not known here", version);
   if (kind < static_cast<std::uint8_t>(LeafKind::rule_set) ||
       kind > static_cast<std::uint8_t>(LeafKind::key))
     return fail(Errc::malformed, "leaf kind {} is not known", kind);
   leaf.kind = static_cast<LeafKind>(kind);
-  const std::uint8_t reason = KAPOK_TRY(in.u8());
   if (reason > kLastReason) return fail(Errc::malformed, "leaf reason {} is not known", reason);
   leaf.reason = static_cast<Reason>(reason);
-  leaf.grade = KAPOK_TRY(in.u8());
-  leaf.flags = KAPOK_TRY(in.u16());
   if ((leaf.flags & ~kLeafFlags) != 0) return fail(Errc::malformed, "leaf flags are not known");
-  const std::uint8_t uhd = KAPOK_TRY(in.u8());
   if (uhd > static_cast<std::uint8_t>(UhdClass::strict))
     return fail(Errc::malformed, "leaf picture class {} is not known", uhd);
   leaf.uhd = static_cast<UhdClass>(uhd);
-  leaf.codec = KAPOK_TRY(in.u8());
-  leaf.opened_ms = static_cast<std::int64_t>(KAPOK_TRY(in.u64()));
-  leaf.closed_ms = static_cast<std::int64_t>(KAPOK_TRY(in.u64()));
-  leaf.media_from_ms = static_cast<std::int64_t>(KAPOK_TRY(in.u64()));
-  leaf.media_to_ms = static_cast<std::int64_t>(KAPOK_TRY(in.u64()));
-  leaf.content_from_ms = static_cast<std::int64_t>(KAPOK_TRY(in.u64()));
-  copy_to(leaf.session, KAPOK_TRY(in.take(16)));
-  copy_to(leaf.household, KAPOK_TRY(in.take(16)));
-  copy_to(leaf.salt, KAPOK_TRY(in.take(16)));
-  leaf.programme = KAPOK_TRY(in.u64());
-  leaf.work = KAPOK_TRY(in.u64());
-  leaf.channel = KAPOK_TRY(in.u32());
-  leaf.enterprise = KAPOK_TRY(in.u32());
-  leaf.region = KAPOK_TRY(in.u32());
-  leaf.credit_ms = KAPOK_TRY(in.u32());
-  leaf.claimed_ms = KAPOK_TRY(in.u32());
-  leaf.delivered_ms = KAPOK_TRY(in.u32());
-  leaf.wall_ms = KAPOK_TRY(in.u32());
-  leaf.bytes = KAPOK_TRY(in.u64());
-  leaf.width = KAPOK_TRY(in.u16());
-  leaf.height = KAPOK_TRY(in.u16());
-  leaf.frame_rate_milli = KAPOK_TRY(in.u32());
-  leaf.bit_depth = KAPOK_TRY(in.u8());
-  leaf.primaries = KAPOK_TRY(in.u8());
-  leaf.transfer = KAPOK_TRY(in.u8());
-  if (KAPOK_TRY(in.u8()) != 0) return fail(Errc::malformed, "leaf padding is not zero");
-  leaf.rate_milli = KAPOK_TRY(in.u16());
-  leaf.rule_set = KAPOK_TRY(in.u16());
-  KAPOK_TRY(in.skip(4));
-  copy_to(leaf.sha256, KAPOK_TRY(in.take(32)));
+  if (padding != 0) return fail(Errc::malformed, "leaf padding is not zero");
   if (leaf.media_to_ms < leaf.media_from_ms || leaf.closed_ms < leaf.opened_ms)
     return fail(Errc::malformed, "leaf interval runs backwards");
   return leaf;

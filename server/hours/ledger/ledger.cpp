@@ -182,8 +182,28 @@ Result<Bytes> Ledger::read_tile(const TilePath& path) const {
   return source_->read_tile(path);
 }
 
-// Start-up reads from the end: the last texts are usually the last start's.
+namespace {
+
+std::filesystem::path last_texts_path(const std::filesystem::path& directory) {
+  return directory / "texts" / "last";
+}
+
+}  // namespace
+
+// Which texts are in force stands in texts/last: two hashes. It is only a shortcut; it is taken
+// away before a text is recorded, so that a crash in between leaves the log itself to be asked.
 Result<void> Ledger::find_last_texts() {
+  const Result<Bytes> last = read_small_file(last_texts_path(config_.directory), 4096);
+  if (last && last->size() == last_rule_set_.size() + last_catalogue_.size()) {
+    std::memcpy(last_rule_set_.data(), last->data(), last_rule_set_.size());
+    std::memcpy(last_catalogue_.data(), last->data() + last_rule_set_.size(),
+                last_catalogue_.size());
+    return {};
+  }
+  return scan_for_last_texts();
+}
+
+Result<void> Ledger::scan_for_last_texts() {
   bool rule_set = false;
   bool catalogue = false;
   for (std::uint64_t bundle = (files_.size() + kTileWidth - 1) / kTileWidth;
@@ -212,6 +232,9 @@ Result<void> Ledger::record_text(LeafKind kind, std::string_view text, std::uint
   const Digest256 hash = sha256(as_bytes(text));
   Digest256& last = kind == LeafKind::rule_set ? last_rule_set_ : last_catalogue_;
   if (hash == last) return {};
+  std::error_code ignored;
+  std::filesystem::remove(last_texts_path(config_.directory), ignored);
+  KAPOK_TRY(sync_folder(config_.directory / "texts"));
   KAPOK_TRY(files_.store_text(text));
   Leaf leaf;
   leaf.kind = kind;
@@ -223,7 +246,9 @@ Result<void> Ledger::record_text(LeafKind kind, std::string_view text, std::uint
   KAPOK_TRY(append({leaf}, [&done](Result<std::uint64_t> first) { done.set_value(first); }));
   KAPOK_TRY(done.get_future().get());
   last = hash;
-  return {};
+  Bytes both(last_rule_set_.begin(), last_rule_set_.end());
+  both.insert(both.end(), last_catalogue_.begin(), last_catalogue_.end());
+  return replace_file(last_texts_path(config_.directory), both, 0644);
 }
 
 }  // namespace kapok::ledger

@@ -89,6 +89,7 @@ class Ledger final : public LeafSink {
   void commit(std::deque<Job> jobs);
   Result<void> publish();
   Result<void> find_last_texts();
+  Result<void> scan_for_last_texts();
 
   LedgerConfig config_;
   LogFiles files_;  // the ledger's thread alone, after open
