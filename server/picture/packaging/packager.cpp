@@ -130,19 +130,26 @@ bool Packager::State::submit_media(std::function<Outcome(Spool&)> work) {
 // ---- cuts ----
 
 Result<void> Packager::State::append(const std::string& id, const media::Packet& packet) {
-  if (waiting) {
-    if (hold(id, packet)) return {};
-    // The first GOP is complete, and this packet begins the second.
-  }
+  // Held until the first GOP is complete; false: this packet begins the second.
+  if (waiting && hold(id, packet)) return {};
   if (!running) return fail(Errc::closed, "no era is open");
   const auto found = live.find(id);
   if (found == live.end() || !found->second.segmenter)
     return fail(Errc::not_found, "rendition {} is not part of this era", id);
-  if (found->second.last_dts && packet.dts <= *found->second.last_dts)
-    return fail(Errc::malformed, "dts of {} did not rise", id);
-  found->second.last_dts = packet.dts;
-  if (wrong_rhythm(found->second, packet)) found->second.last_dts = packet.dts;
-  return append_cut(found->second, packet);
+  Live& rendition = found->second;
+  if (rendition.fed == rendition.info.timescale) return append_told(rendition, packet);
+  media::Packet told = packet;
+  for (Ticks* time : {&told.dts, &told.pts, &told.duration})
+    *time = media::rescale(*time, rendition.fed, rendition.info.timescale);
+  return append_told(rendition, told);
+}
+
+Result<void> Packager::State::append_told(Live& rendition, const media::Packet& packet) {
+  if (rendition.last_dts && packet.dts <= *rendition.last_dts)
+    return fail(Errc::malformed, "dts of {} did not rise", rendition.id);
+  wrong_rhythm(rendition, packet);  // may begin a new era
+  rendition.last_dts = packet.dts;
+  return append_cut(rendition, packet);
 }
 
 Result<void> Packager::State::append_cut(Live& rendition, const media::Packet& packet) {

@@ -199,9 +199,19 @@ void Packager::State::begin_era(UtcTime start) {
   for (const RenditionTrack& track : tracks) open_rendition(track, gop());
 }
 
-void Packager::State::open_rendition(const RenditionTrack& with, const GopTiming& rhythm) {
+void Packager::State::open_rendition(const RenditionTrack& declared, const GopTiming& rhythm) {
+  RenditionTrack with = declared;
   Live& rendition = live[with.rendition];
   rendition.id = with.rendition;
+  // The timescale of a rendition is for ever: its older segments are told in it (a reconnect with
+  // 44.1 instead of 48 kHz changes the packets, not the playlist).
+  rendition.fed = with.track->timescale;
+  const bool told = rendition.has_history || rendition.next_segment > 0;
+  if (told && rendition.info.timescale != with.track->timescale) {
+    auto same = std::make_shared<media::Track>(*with.track);
+    same->timescale = rendition.info.timescale;
+    with.track = std::move(same);
+  }
   const bool video = with.track->kind == media::TrackKind::video;
   rendition.track = video ? with_frame_rate(with.track, rhythm.frame_rate) : with.track;
   rendition.init = make_init(rendition.track);
@@ -212,7 +222,8 @@ void Packager::State::open_rendition(const RenditionTrack& with, const GopTiming
 
   Ticks frame = nominal_frame(*with.track, rhythm);
   const Timescale timescale = with.track->timescale;
-  if (frame.count == 0) frame = held_frame(with.rendition);
+  if (frame.count == 0)
+    frame = media::rescale(held_frame(with.rendition), rendition.fed, timescale);
   RenditionTiming timing_of =
       rendition_timing(*with.track, frame, options.part_target, rhythm.coarse);
   timing_of.leads = with.rendition == leader;
@@ -325,7 +336,9 @@ void Packager::State::update_track(RenditionTrack track) {
   const auto found = live.find(track.rendition);
   if (!running || found == live.end() || !found->second.segmenter) return;
   Live& rendition = found->second;
-  rendition.track = with_frame_rate(track.track, gop().frame_rate);
+  auto told = std::make_shared<media::Track>(*track.track);
+  told->timescale = rendition.info.timescale;
+  rendition.track = with_frame_rate(std::move(told), gop().frame_rate);
   auto init = make_init(rendition.track);
   if (init->name == rendition.init->name) return;
   // From the next segment on; a segment has one EXT-X-MAP.
@@ -335,10 +348,10 @@ void Packager::State::update_track(RenditionTrack track) {
 
 // The rhythm of the last run was trusted, so that the first part could go out at once. When the
 // first GOP shows that segments cannot be cut by it, a new era begins here, once.
-bool Packager::State::wrong_rhythm(Live& rendition, const media::Packet& packet) {
-  if (rendition.id != leader || !packet.sync) return false;
+void Packager::State::wrong_rhythm(Live& rendition, const media::Packet& packet) {
+  if (rendition.id != leader || !packet.sync) return;
   const std::optional<Ticks> before = std::exchange(last_dts_of_leader, packet.dts);
-  if (!before) return false;
+  if (!before) return;
   const Timescale timescale = rendition.info.timescale;
   const microseconds length = media::to_microseconds(packet.dts - *before, timescale);
   const microseconds frame = media::to_microseconds(rendition.segmenter->timing().frame, timescale);
@@ -352,13 +365,13 @@ bool Packager::State::wrong_rhythm(Live& rendition, const media::Packet& packet)
     measured.irregular = false;
     const microseconds wanted = segment_duration(length, rules);
     remember_timing(measured);
-    if (!differs(wanted, grid->current().segment_duration)) return false;
+    if (!differs(wanted, grid->current().segment_duration)) return;
     services.log.info("packager.rhythm_changed", {{"gop_ms", length.count() / 1000}});
     const UtcTime start(media::to_microseconds(packet.dts, timescale));
     end_era();
     begin_era(start);
     last_dts_of_leader = packet.dts;
-    return true;
+    return;
   }
   // Remembered for the next era and the next run.
   if (known.gop.count() > 0 && differs(length, known.gop)) {
@@ -371,7 +384,6 @@ bool Packager::State::wrong_rhythm(Live& rendition, const media::Packet& packet)
       remember_timing(seen);
     }
   }
-  return false;
 }
 
 }  // namespace kapok::packaging

@@ -88,6 +88,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
     // Of the previous era: what gaps before a new one belong to.
     std::uint32_t last_era = 0;
     std::optional<Ticks> last_dts;
+    Timescale fed = 0;  // the timescale of its packets, where it is not info.timescale
   };
 
   PackagerOptions options;
@@ -160,14 +161,14 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   void start_era(UtcTime start, std::vector<RenditionTrack> with);
   void end_era();
   void begin_era(UtcTime start);
-  void open_rendition(const RenditionTrack& with, const GopTiming& gop);
+  void open_rendition(const RenditionTrack& declared, const GopTiming& gop);
   void publish_rendition(Live& rendition);
   void forget_history(Live& rendition);
   bool timing_known();
   void decide_without_gop();
   void release_held();
   bool hold(const std::string& rendition, const media::Packet& packet);
-  bool wrong_rhythm(Live& rendition, const media::Packet& packet);
+  void wrong_rhythm(Live& rendition, const media::Packet& packet);
   void publish_era(const Era& era);
   void seed_bandwidth(Live& rendition);
   Ticks held_frame(const std::string& id) const;
@@ -180,6 +181,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   // ---- cuts ----
 
   Result<void> append(const std::string& id, const media::Packet& packet);
+  Result<void> append_told(Live& rendition, const media::Packet& packet);
   Result<void> append_cut(Live& rendition, const media::Packet& packet);
   void flush();
   void apply(Live& rendition, std::vector<Cut>& cuts);

@@ -448,6 +448,35 @@ TEST(Packager, SoundAloneNeedsNoGop) {
   station.close();
 }
 
+TEST(Packager, AReconnectWithAnotherSampleRateKeepsTheTimescale) {
+  TemporaryFolder folder;
+  Station station(options_in(folder));
+  station->feed_live();
+  SyntheticFeed feed;
+  station->start_era(feed.start, {{"audio-zh", audio_track()}});
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(station->append("audio-zh", feed.sample()));
+  station.settle();
+  const LintedPlaylist before = lint_playlist(station.playlist("audio-zh"));
+  auto slower = std::make_shared<media::Track>(*audio_track());
+  slower->timescale = 44100;
+  slower->facts = media::AudioFacts{44100, 2, 1024};
+  const UtcTime start = feed.start + seconds(8);
+  station->start_era(start, {{"audio-zh", slower}});
+  for (int i = 0; i < 300; ++i) {
+    media::Packet packet = feed.sample();
+    packet.dts = packet.pts =
+        media::from_microseconds(start.time_since_epoch(), 44100) + Ticks{i * 1024};
+    ASSERT_TRUE(station->append("audio-zh", packet));
+  }
+  station.settle();
+  const LintedPlaylist after = lint_playlist(station.playlist("audio-zh"));
+  EXPECT_EQ(after.faults, std::vector<std::string>());
+  EXPECT_EQ(lint_reload(before, after), std::vector<std::string>());
+  EXPECT_NEAR(after.segments[after.segments.size() - 2].duration, 2, 0.03);
+  expect_clean(station, "audio-zh");
+  station.close();
+}
+
 TEST(Packager, ALateTrackJoinsTheRunningEra) {
   TemporaryFolder folder;
   Station station(options_in(folder));

@@ -304,6 +304,18 @@ void append_record(Bytes& out, const IndexRecord& record) {
   writer.patch_u32(start + 4, crc);
 }
 
+void frame_records(Bytes& out, ByteSpan bodies) {
+  ByteReader in(bodies);
+  while (!in.empty()) {
+    const std::size_t size = in.u8().value();
+    const ByteSpan body = in.take(std::min(size, in.left())).value();
+    ByteWriter writer(out);
+    writer.u32(static_cast<std::uint32_t>(body.size()));
+    writer.u32(crc32c(body));
+    writer.bytes(body);
+  }
+}
+
 Result<IndexScan> scan_index(ByteSpan bytes) {
   IndexScan scan;
   if (bytes.size() < kHeaderBytes) {
@@ -370,6 +382,7 @@ Result<SpoolIndex::Rendition*> SpoolIndex::find(const std::string& id) {
 }
 
 Result<void> SpoolIndex::on(const Era& record) {
+  if (record.segment_duration.count() <= 0) return fail(Errc::malformed, "era without duration");
   for (Era& era : eras_)
     if (era.id == record.id) {
       era = record;
@@ -378,7 +391,6 @@ Result<void> SpoolIndex::on(const Era& record) {
   if (!eras_.empty() && record.id < eras_.back().id)
     return fail(Errc::malformed, "era {} after {}", record.id, eras_.back().id);
   if (eras_.size() >= kMaxIndexedEras) return fail(Errc::limit, "too many eras");
-  if (record.segment_duration.count() <= 0) return fail(Errc::malformed, "era without duration");
   eras_.push_back(record);
   return {};
 }
@@ -390,14 +402,14 @@ Result<void> SpoolIndex::on(const IndexedRendition& record) {
   if (renditions_.size() >= kMaxIndexedRenditions && !renditions_.contains(record.info.id))
     return fail(Errc::limit, "too many renditions");
   auto& appearances = renditions_[record.info.id].appearances;
+  if (!appearances.empty() && appearances.back().info.timescale != record.info.timescale)
+    return fail(Errc::malformed, "rendition changed its timescale");
   if (appearances.empty() || appearances.back().era < record.era)
     appearances.push_back(record);
   else if (appearances.back().era == record.era)
     appearances.back() = record;
   else
     return fail(Errc::malformed, "rendition back in era {}", record.era);
-  if (appearances.back().info.timescale != appearances.front().info.timescale)
-    return fail(Errc::malformed, "rendition changed its timescale");
   return {};
 }
 
@@ -406,6 +418,8 @@ Result<void> SpoolIndex::on(const IndexedSegment& record) {
   if (!rendition.segments.empty() && (!rendition.segments.back().complete ||
                                       rendition.segments.back().opened.number >= record.number))
     return fail(Errc::malformed, "segment {} out of order", record.number);
+  if (!rendition.segments.empty() && record.era < rendition.segments.back().opened.era)
+    return fail(Errc::malformed, "segment {} back in era {}", record.number, record.era);
   const bool known =
       std::any_of(eras_.begin(), eras_.end(), [&](const Era& era) { return era.id == record.era; });
   if (!known) return fail(Errc::malformed, "segment in unknown era {}", record.era);

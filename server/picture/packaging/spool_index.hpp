@@ -140,6 +140,8 @@ class SpoolIndex {
 
 void append_record(Bytes& out, const IndexRecord& record);
 void append_header(Bytes& out);
+// For fuzzing: `bodies`, each u8 length + body, as records with good checksums.
+void frame_records(Bytes& out, ByteSpan bodies);
 
 struct IndexScan {
   SpoolIndex index;
