@@ -203,6 +203,7 @@ Result<void> Server::prepare_channels() {
       .log = log_,
       .metrics = metrics_};
   channels_ = std::make_unique<channel::ChannelDirectory>(std::move(services));
+  feeds_ = std::make_unique<GuardedFeeds>(*channels_, shards_->executor(0), clock_, log_);
   return {};
 }
 
@@ -258,7 +259,7 @@ Result<void> Server::listen() {
     options.limits.half_open = config_.limits.half_open_per_address;
     rtmp_ = std::make_unique<ingest::RtmpListener>(
         options, ingest::RtmpListenerServices{.shards = shards_->executors(),
-                                              .feeds = *channels_,
+                                              .feeds = *feeds_,
                                               .tls = rtmps_tls_,
                                               .clock = clock_,
                                               .log = log_,
@@ -445,6 +446,7 @@ void Server::take_down() {
   shards_->stop();
   http_.reset();
   rtmp_.reset();
+  feeds_.reset();
   channels_.reset();
   spool_writer_.reset();
   spool_reader_.reset();

@@ -17,6 +17,7 @@
 #include "server/app/server/api_bindings.hpp"
 #include "server/app/server/command_line.hpp"
 #include "server/app/server/config_load.hpp"
+#include "server/app/server/guarded_feeds.hpp"
 #include "server/app/server/instance_lock.hpp"
 #include "server/app/server/key_book.hpp"
 #include "server/app/server/line_log.hpp"
@@ -94,6 +95,7 @@ class Server {
   std::vector<std::unique_ptr<delivery::LiveStore>> live_;
   std::unique_ptr<WindowFanOut> windows_;
   std::unique_ptr<channel::ChannelDirectory> channels_;
+  std::unique_ptr<GuardedFeeds> feeds_;
   std::unique_ptr<ingest::RtmpListener> rtmp_;
   std::shared_ptr<delivery::StaticFiles> pages_;
   delivery::Router router_;
