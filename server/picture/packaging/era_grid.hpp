@@ -40,6 +40,8 @@ class EraGrid {
     ++next.id;
     next.base = base;
     next.start_utc = start;
+    // Moved again before anything was cut by it: the first move never was.
+    if (eras_.size() > 1 && eras_.back().base == base) eras_.pop_back();
     eras_.push_back(next);
     // Only numbers near the live edge are ever asked for.
     constexpr std::size_t kKeep = 4;

@@ -349,7 +349,12 @@ void Packager::State::update_track(RenditionTrack track) {
 // The rhythm of the last run was trusted, so that the first part could go out at once. When the
 // first GOP shows that segments cannot be cut by it, a new era begins here, once.
 void Packager::State::wrong_rhythm(Live& rendition, const media::Packet& packet) {
-  if (rendition.id != leader || !packet.sync) return;
+  if (rendition.id != leader) return;
+  // A hole is no GOP.
+  const Ticks frame_ticks = rendition.segmenter->timing().frame;
+  if (rendition.last_dts && packet.dts - *rendition.last_dts > frame_ticks * 6)
+    last_dts_of_leader.reset();
+  if (!packet.sync) return;
   const std::optional<Ticks> before = std::exchange(last_dts_of_leader, packet.dts);
   if (!before) return;
   const Timescale timescale = rendition.info.timescale;

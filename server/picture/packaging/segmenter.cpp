@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdlib>
+#include <utility>
 
 namespace kapok::packaging {
 
@@ -10,6 +11,8 @@ namespace {
 
 // A grid that a drifting encoder has left by this much is moved: far below the half segment that
 // DASH players tolerate, and rare (100 ppm: once in 40 minutes).
+// More missing frames than this in a row: the feed was away.
+constexpr std::int64_t kHoleFrames = 5;
 constexpr microseconds kMaxOffGrid{250'000};
 
 Ticks abs_of(Ticks ticks) {
@@ -55,6 +58,7 @@ void Segmenter::append(const media::Packet& packet, std::vector<Cut>& out) {
     }
     open_at(time, out);
   } else {
+    if (time - open_->end > timing_.frame * kHoleFrames) after_hole_ = true;
     resolve_last(time, out);
     if (ends_before(time, packet, out)) {
       cut_part(out);
@@ -187,6 +191,8 @@ void Segmenter::cut_part(std::vector<Cut>& out) {
 }
 
 void Segmenter::measure(Ticks time) {
+  // A hole is no GOP.
+  if (std::exchange(after_hole_, false)) last_sync_.reset();
   if (last_sync_) {
     const Ticks gop = time - *last_sync_;
     // Regular as long as lengths agree to within a frame and a half: encoders' clocks are not ours.

@@ -117,6 +117,7 @@ class Segmenter {
   std::optional<Ticks> last_sync_;
   std::optional<Ticks> last_gop_;
   bool gop_regular_ = true;
+  bool after_hole_ = false;
   std::uint64_t dropped_ = 0;
 };
 

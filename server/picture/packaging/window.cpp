@@ -210,9 +210,9 @@ struct ChannelWindow::State {
     return *found->second.state_;
   }
   const Era& era(std::uint32_t id) const {
-    for (const Era& era : eras)
-      if (era.id == id) return era;
     assert(!eras.empty() && "segment before any era");
+    for (auto at = eras.rbegin(); at != eras.rend(); ++at)
+      if (at->id <= id) return *at;
     return eras.front();
   }
   void structure_changed() {
@@ -258,6 +258,8 @@ struct ChannelWindow::State {
       }
     const bool seamless =
         !eras.empty() && eras.back().discontinuity_sequence == event.era.discontinuity_sequence;
+    // A grid that was moved again before anything was cut by it.
+    if (seamless && eras.size() > 1 && eras.back().base >= event.era.base) eras.pop_back();
     eras.push_back(event.era);
     era_ended = false;
     // What was hinted belongs to the era that has ended: it will not come.
