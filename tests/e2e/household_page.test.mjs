@@ -141,7 +141,7 @@ describe('the household page', { skip: noServer() || noChromium() || noPage() },
     try {
       const page = await strict.newPage();
       await page.goto(`${server.url}/watch/demo`);
-      await page.waitForSelector('.tap', { timeout: 15_000 });
+      await page.waitForSelector('.tap', { timeout: 30_000 });
       assert.equal(await statusOf(page), 'refused_autoplay');
       await page.click('.tap');
       await playing(page);

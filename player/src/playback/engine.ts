@@ -79,6 +79,8 @@ function frameCounts(video: HTMLVideoElement): { dropped: number; frames: number
   return { dropped: quality?.droppedVideoFrames ?? 0, frames: quality?.totalVideoFrames ?? 0 };
 }
 
+const kPresentationDelayS = 0.4;
+
 type Shaka = typeof import('shaka-player/dist/shaka-player.compiled-es2021.js').default;
 
 export class ShakaEngine implements Engine {
@@ -109,7 +111,16 @@ export class ShakaEngine implements Engine {
     player.configure({
       // Latency: liveSync stays as the manifest's ServiceDescription asks; switching it on here would
       // override the service's own target with 0.5 s.
-      manifest: { retryParameters: retry, dash: { clockSyncUri: new URL('/time', location.origin).href } },
+      // The seek range ends one presentation delay behind the live edge, and Shaka holds the service's
+      // target against that end: the manifest's suggested delay would count twice.
+      manifest: {
+        retryParameters: retry,
+        defaultPresentationDelay: kPresentationDelayS,
+        dash: {
+          clockSyncUri: new URL('/time', location.origin).href,
+          ignoreSuggestedPresentationDelay: true,
+        },
+      },
       streaming: { retryParameters: retry, bufferBehind: 60, lowLatencyMode: true },
       // A throughput estimate from chunked transfers of a live edge is the encoder's rate, not the
       // network's: begin with the best rung that 50 Mb/s carry and let real trouble lower it.
@@ -164,10 +175,12 @@ export class ShakaEngine implements Engine {
       const known = qualities.get(String(quality.height));
       if (known === undefined || known.bandwidth < quality.bandwidth) qualities.set(String(quality.height), quality);
     }
+    // At 0 nothing has been shown yet, or Shaka has just begun anew after a decoder's error.
+    const shown = this.video.readyState >= HTMLMediaElement.HAVE_METADATA && this.video.currentTime > 0;
     return {
       protocol: this.protocol,
-      position_ms: this.video.readyState >= HTMLMediaElement.HAVE_METADATA ? position : null,
-      latency_ms: position === null ? null : this.clock.now() - position,
+      position_ms: shown ? position : null,
+      latency_ms: position === null || !shown ? null : this.clock.now() - position,
       range,
       behind_s: Math.max(0, range.end - this.video.currentTime),
       buffer_s: bufferAhead(this.video),

@@ -214,7 +214,9 @@ export class Playback {
       if (status.kind !== 'signal_lost') this.say({ kind: 'signal_lost' });
       return;
     }
-    if (stalled && now - status.since_ms > kGiveUpAfterMs) this.retryNow();
+    // After a decoder's error the engine may sit at 0 for ever: there is nothing to wait for.
+    const fallen = stalled && this.video.currentTime === 0;
+    if (fallen || (stalled && now - status.since_ms > kGiveUpAfterMs)) this.retryNow();
     if (status.kind === 'signal_lost') {
       if (this.liveAgainSince === 0) this.liveAgainSince = now;
       else if (now - this.liveAgainSince > kReviveAfterMs) this.retryNow();
