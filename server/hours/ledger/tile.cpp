@@ -1,6 +1,7 @@
 #include "server/hours/ledger/tile.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace kapok::ledger {
 
