@@ -41,12 +41,12 @@ Result<PublishKeys> PublishKeys::create(const std::vector<PublishKeyEntry>& entr
       return fail(Errc::config, "{}: not a valid name", place);
     Result<Digest256> hash = hash_from(entry, keys.pepper_);
     if (!hash) return std::unexpected(std::move(hash).error().within(place));
-    // A key that opened two feeds would make "which feed is this?" a matter of order, and the
-    // search by key alone ambiguous.
+    // A key that opened two feeds of a channel would make "which feed is this?" a matter of order.
+    // Channels may share one: then it opens nothing without the channel's name.
     for (const Held& other : keys.held_)
-      if (equal_constant_time(other.hash, *hash))
-        return fail(Errc::config, "{}: the same key as channel {} feed {}; give each its own",
-                    place, other.channel, other.feed);
+      if (other.channel == entry.channel && equal_constant_time(other.hash, *hash))
+        return fail(Errc::config, "{}: the same key as its feed {}; give each its own", place,
+                    other.feed);
     keys.held_.push_back({entry.channel, entry.feed, *hash});
   }
   return keys;
@@ -56,13 +56,17 @@ Result<PublishGrant> PublishKeys::open(std::string_view channel, std::string_vie
   const bool readable = key.size() <= kMaxPublishKeyLength;
   const Digest256 presented = keyed_hash(readable ? key : std::string_view(), pepper_);
   const Held* found = nullptr;
+  std::size_t matches = 0;
   for (const Held& held : held_) {
     // No early exit: the time says neither which key matched nor whether one did.
     const bool same = equal_constant_time(held.hash, presented);
     const bool here = channel.empty() || held.channel == channel;
-    if (same && here) found = &held;
+    if (same && here) {
+      found = &held;
+      ++matches;
+    }
   }
-  if (found == nullptr || !readable || key.empty())
+  if (matches != 1 || !readable || key.empty())
     return fail(Errc::denied, "no such channel, or the publish key is wrong");
   return PublishGrant{found->channel, found->feed};
 }

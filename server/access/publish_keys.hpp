@@ -35,7 +35,8 @@ class PublishKeys {
   // Errors: config (bad hash, key too short, two feeds with one key on a channel).
   static Result<PublishKeys> create(const std::vector<PublishKeyEntry>& entries, Bytes pepper);
 
-  // Which feed the key opens. An empty channel means: search by the key alone (stream name = key).
+  // Which feed the key opens. An empty channel means: search by the key alone (stream name = key),
+  // which a key that several channels share does not satisfy.
   // Errors: denied, and nothing more: whether the channel exists is not told to strangers.
   Result<PublishGrant> open(std::string_view channel, std::string_view key) const;
   // The feed alone.

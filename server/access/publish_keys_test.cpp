@@ -54,10 +54,19 @@ TEST(PublishKeys, BadHashesShortKeysAndSharedKeysAreConfigErrors) {
   EXPECT_EQ(PublishKeys::create({{"a", "b", "hmac-sha256:12"}}, kPepper).error().code,
             Errc::config);
   EXPECT_EQ(PublishKeys::create({{"a", "b", "short"}}, kPepper).error().code, Errc::config);
-  EXPECT_EQ(PublishKeys::create({{"a", "b", "the-same-key"}, {"c", "d", "the-same-key"}}, kPepper)
+  EXPECT_EQ(PublishKeys::create({{"a", "b", "the-same-key"}, {"a", "d", "the-same-key"}}, kPepper)
                 .error()
                 .code,
             Errc::config);
+}
+
+TEST(PublishKeys, AKeyThatChannelsShareOpensNothingWithoutTheChannelsName) {
+  const auto keys =
+      PublishKeys::create({{"a", "b", "the-same-key"}, {"c", "d", "the-same-key"}}, kPepper);
+  ASSERT_TRUE(keys);
+  EXPECT_EQ(keys->authorise("a", "the-same-key").value(), "b");
+  EXPECT_EQ(keys->authorise("c", "the-same-key").value(), "d");
+  EXPECT_EQ(keys->open("", "the-same-key").error().code, Errc::denied);
 }
 
 TEST(PublishKeys, MadeKeysAreLongAndDiffer) {

@@ -82,16 +82,18 @@ Task<Result<media::FeedGrant>> ChannelDirectory::open_here(media::PublishRequest
   if (closed_) co_return fail(Errc::closed, "the server is going down");
   std::string id;
   Result<std::string> feed = fail(Errc::denied, "no channel has this key");
+  std::size_t matches = 0;
   if (request.channel.empty()) {
     // A key as stream name. Every channel is asked, whether or not one has answered: the time
     // tells nothing.
     for (const auto& [name, entry] : channels_) {
       auto opened = services_.authorise(name, request.key);
-      if (opened && !feed) {
-        feed = std::move(opened);
-        id = name;
-      }
+      if (!opened) continue;
+      ++matches;
+      feed = std::move(opened);
+      id = name;
     }
+    if (matches > 1) feed = fail(Errc::denied, "several channels have this key: name the channel");
   } else {
     id = request.channel;
     if (!channels_.contains(id)) {

@@ -3,6 +3,7 @@
 
 #include <boost/asio/post.hpp>
 #include <cmath>
+#include <map>
 
 #include "server/picture/channel/channel.hpp"
 #include "server/picture/channel/packager_rendering.hpp"
@@ -98,6 +99,26 @@ struct Live : ::testing::Test {
         if (end->rendition == rendition) found.push_back(end->segment);
     return found;
   }
+  // Of the manifest: what a DASH player has to start over for.
+  int periods() const {
+    const std::string manifest(windows.window->manifest()->text.text());
+    int count = 0;
+    for (auto at = manifest.find("<Period"); at != std::string::npos;
+         at = manifest.find("<Period", at + 1))
+      ++count;
+    return count;
+  }
+  // The segment durations of all eras that were ever opened, without repetitions.
+  std::vector<milliseconds> era_lengths() const {
+    std::map<std::uint32_t, milliseconds> found;
+    for (const auto& event : windows.events)
+      if (const auto* opened = std::get_if<packaging::EraOpened>(&event->what))
+        found[opened->era.id] =
+            std::chrono::duration_cast<milliseconds>(opened->era.segment_duration);
+    std::vector<milliseconds> lengths;
+    for (const auto& [id, length] : found) lengths.push_back(length);
+    return lengths;
+  }
 };
 
 // Numbers and times must rise all the same.
@@ -178,6 +199,44 @@ TEST_F(Live, AnotherPictureIsExactlyOneDiscontinuity) {
   }
   EXPECT_EQ(channel->facts().eras, 2U);
   EXPECT_EQ(channel->facts().feeds[0].dropped_packets, 0U);
+}
+
+// The hole of the first reconnect must not pass for the GOP of what comes after the second.
+TEST_F(Live, AnotherPictureAfterAReconnectIsExactlyOneDiscontinuity) {
+  publish(Change::none);
+  run({}, 20);
+  give(media::EndOfFeed{});
+  clock.advance(seconds(3));
+  publish(Change::none);
+  run({}, 20);
+  give(media::EndOfFeed{});
+  clock.advance(seconds(1));
+  publish(Change::picture);
+  run({}, 20);
+  settle();
+  for (const char* rendition : {"source", "audio-zh"}) {
+    EXPECT_EQ(discontinuities(closed(rendition)), 1) << rendition;
+    EXPECT_EQ(windows.window->find(rendition)->info().target_duration_s, 2U) << rendition;
+  }
+  EXPECT_EQ(periods(), 2);
+  EXPECT_EQ(era_lengths(), (std::vector<milliseconds>{seconds(2), seconds(2)}));
+  EXPECT_EQ(channel->facts().eras, 2U);
+}
+
+// The same picture in another rhythm: an encoder whose keyframe interval was changed shows nothing
+// of it in its parameters.
+TEST_F(Live, AnotherRhythmAfterALongPauseIsExactlyOneDiscontinuity) {
+  publish(Change::none);
+  run({}, 20);
+  give(media::EndOfFeed{});
+  clock.advance(std::chrono::minutes(2));
+  publish(Change::none);
+  run({.gop_frames = 150}, 21);
+  settle();
+  for (const char* rendition : {"source", "audio-zh"})
+    EXPECT_EQ(discontinuities(closed(rendition)), 1) << rendition;
+  EXPECT_EQ(periods(), 2);
+  EXPECT_EQ(era_lengths(), (std::vector<milliseconds>{seconds(2), seconds(3)}));
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ class SimulatedFeed {
     double drift_ppm = 0;  // positive: the encoder's clock is fast
     nanoseconds jitter{0};
     bool stalls = false;  // each 97 s the network holds everything for 3 s
+    std::uint64_t gop_frames = 100;
   };
   struct Next {
     media::Packet packet;
@@ -66,7 +67,7 @@ class SimulatedFeed {
     next.packet.track = is_video ? 1 : 2;
     next.packet.dts = {static_cast<std::int64_t>(next.media_s * 1000 + 1e-6)};
     next.packet.pts = next.packet.dts;
-    next.packet.sync = !is_video || video_ % 100 == 0;
+    next.packet.sync = !is_video || video_ % options_.gop_frames == 0;
     ++(is_video ? video_ : audio_);
     next.sent = nanoseconds(
         static_cast<std::int64_t>(next.media_s / (1 + options_.drift_ppm * 1e-6) * 1e9));
