@@ -246,6 +246,7 @@ void Packager::State::on(Live& rendition, PartCut& cut) {
 
 void Packager::State::on(Live& rendition, SegmentEnds& cut) {
   rendition.next_segment = cut.number + 1;
+  rendition.ended = cut.start + cut.duration;
   rendition.has_history = true;
   measure_rate(rendition, rendition.segment_bytes, cut.duration);
   Segment closed = rendition.segment;
@@ -292,6 +293,7 @@ void Packager::State::on(Live& rendition, SegmentEnds& cut) {
 
 void Packager::State::on(Live& rendition, SegmentMissed& cut) {
   rendition.next_segment = cut.number + 1;
+  rendition.ended = cut.start + cut.duration;
   Segment gap;
   gap.number = cut.number;
   gap.era = cut.number < discontinuity_base ? rendition.last_era : grid->era_of(cut.number).id;

@@ -59,10 +59,13 @@ void Packager::State::start_era(UtcTime start, std::vector<RenditionTrack> with)
   waiting = true;
 }
 
-// With sound alone there is no GOP; else the last run of the same pictures tells.
+// With sound alone there is no GOP. The first era of a run trusts the last run of the same
+// pictures, so that a restart costs viewers nothing. Later eras are measured: an encoder's keyframe
+// interval does not show in its parameters, and a wrong guess costs a second discontinuity.
 bool Packager::State::timing_known() {
   timing_from_last_run = false;
   if (leader.empty()) return !tracks.empty();
+  if (std::exchange(had_pictures, true)) return false;
   const media::Track* track = track_of(tracks, leader);
   if (!timing || !same_rhythm_expected(*timing, leader, *track)) return false;
   timing_from_last_run = true;
@@ -237,7 +240,7 @@ void Packager::State::open_rendition(const RenditionTrack& declared, const GopTi
   rendition.segmenter = std::make_unique<Segmenter>(
       *grid, timing_of,
       Segmenter::Position{rendition.has_history ? rendition.next_segment : grid->current().base,
-                          rendition.next_part, rendition.has_history});
+                          rendition.next_part, rendition.has_history, rendition.ended});
 
   RenditionInfo& info = rendition.info;
   info.id = with.rendition;

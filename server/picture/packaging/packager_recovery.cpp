@@ -72,6 +72,7 @@ void Packager::State::republish(const std::string& id, const SpoolIndex::Renditi
     const UtcTime until = utc_of(segment.start + segment.duration, rendition.info.timescale);
     end = std::max(end, until);
     rendition.next_segment = segment.number + 1;
+    rendition.ended = segment.start + segment.duration;
     rendition.last_era = segment.era;
     retention.add(id, segment.number, segment.start_utc, until, segment.bytes);
     // Without its init segment nothing of it can be played: its numbers count, no more.

@@ -88,6 +88,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
     // Of the previous era: what gaps before a new one belong to.
     std::uint32_t last_era = 0;
     std::optional<Ticks> last_dts;
+    Ticks ended;        // of its last segment, gap or not
     Timescale fed = 0;  // the timescale of its packets, where it is not info.timescale
   };
 
@@ -105,6 +106,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   std::uint32_t last_target = 0;  // TARGETDURATION of the window so far
   std::optional<IndexedTiming> timing;
   bool timing_from_last_run = false;
+  bool had_pictures = false;  // in an era of this run
   bool running = false;
 
   // An era that waits for its first GOP.

@@ -26,7 +26,8 @@ Segmenter::Segmenter(EraGrid& grid, RenditionTiming timing, Position position)
       timing_(timing),
       next_segment_(position.next_segment),
       next_part_(position.next_part),
-      has_history_(position.has_history) {}
+      has_history_(position.has_history),
+      segment_end_(position.ended) {}
 
 // How far before its boundary a segment may begin. With a regular GOP the sync packet nearest to
 // the boundary is meant, whatever the encoder's clock does; otherwise half a frame.

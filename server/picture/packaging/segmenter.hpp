@@ -67,6 +67,7 @@ class Segmenter {
     // Whether its playlist already has segments: then numbers that it has not got become gaps; a
     // rendition that begins late simply begins with a later number.
     bool has_history = false;
+    Ticks ended;  // of its last segment: a gap begins no earlier
   };
   Segmenter(EraGrid& grid, RenditionTiming timing, Position position);
 
@@ -79,7 +80,7 @@ class Segmenter {
   // Numbers before `number` that this rendition has not got are missed.
   void miss_until(std::uint64_t number, std::vector<Cut>& out);
 
-  Position position() const { return {next_segment_, next_part_, has_history_}; }
+  Position position() const { return {next_segment_, next_part_, has_history_, segment_end_}; }
   const RenditionTiming& timing() const { return timing_; }
   std::optional<Ticks> last_gop() const { return last_gop_; }
   std::uint64_t dropped() const { return dropped_; }

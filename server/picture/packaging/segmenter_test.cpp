@@ -68,7 +68,7 @@ struct Video {
   Video(microseconds d, Ticks frame, microseconds gop)
       : grid(Era{.id = 0, .start_utc = kStart, .base = 100, .segment_duration = d}),
         timing(make_timing(d, frame, gop)),
-        segmenter(grid, timing, {100, 0, false}),
+        segmenter(grid, timing, {100, 0, false, {}}),
         dts(media::from_microseconds(kStart.time_since_epoch(), k90)) {}
 
   static RenditionTiming make_timing(microseconds d, Ticks frame, microseconds gop) {
@@ -158,7 +158,7 @@ TEST(Segmenter, CutsSoundAtTheBoundaryWithoutWaitingForTheNextFrame) {
   track.timescale = 48000;
   RenditionTiming timing = rendition_timing(track, {1024}, microseconds(200'000), false);
   timing.longest_segment = {48000 * 5 / 2 - 48};
-  Segmenter segmenter(grid, timing, {7, 0, false});
+  Segmenter segmenter(grid, timing, {7, 0, false, {}});
   Result result;
   const Ticks origin = media::from_microseconds(kStart.time_since_epoch(), 48000);
   for (int i = 0; i < 1000; ++i) {
@@ -190,6 +190,21 @@ TEST(Segmenter, ListsMissedNumbersAfterAHole) {
     EXPECT_EQ(segments[i].number, segments[i - 1].number + 1);
   EXPECT_FALSE(segments[0].gap);
   EXPECT_TRUE(segments[1].gap);
+}
+
+// The grid of a new era knows nothing of when the one before it really ended.
+TEST(Segmenter, AGapBeforeANewEraBeginsWhereTheLastSegmentEnded) {
+  Video video(seconds(2), {1800}, seconds(1));
+  const Ticks start = video.grid.boundary(100, k90);
+  const Ticks ended = start - Ticks{90000 / 2};
+  Segmenter behind(video.grid, video.timing, {99, 7, true, ended});
+  std::vector<Cut> cuts;
+  behind.miss_until(100, cuts);
+  ASSERT_EQ(cuts.size(), 1U);
+  const auto& missed = std::get<SegmentMissed>(cuts[0]);
+  EXPECT_EQ(missed.number, 99U);
+  EXPECT_EQ(missed.start, ended);
+  EXPECT_EQ(missed.start + missed.duration, start);
 }
 
 // An encoder whose clock is wrong makes GOPs that are not d long in channel time. Without moving
