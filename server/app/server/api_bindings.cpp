@@ -31,6 +31,8 @@ api::ChannelView ApiBindings::view_of(channel::ChannelFacts facts) const {
     if (const catalogue::Programme* on = catalogue->find(facts.id, parts_.clock.utc()))
       view.programme = api::ProgrammeView{on->id, on->title, on->from, on->to, on->free};
   }
+  // As in the configuration, where the lowest number goes first; the channel takes the largest.
+  for (channel::FeedFacts& feed : facts.feeds) feed.priority = -feed.priority;
   view.facts = std::move(facts);
   return view;
 }

@@ -116,6 +116,7 @@ struct Config {
   microseconds segment_target = std::chrono::seconds(2);
   microseconds part_target = std::chrono::milliseconds(200);
   AnonymousViewing anonymous = AnonymousViewing::allow;
+  std::vector<std::string> edges;  // with AnonymousViewing::edges: the caches in front of us
   microseconds session_ttl = std::chrono::hours(6);
   std::uint32_t shards = 0;  // 0: one per core
   LogLevel log_level = LogLevel::info;

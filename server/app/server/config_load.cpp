@@ -162,6 +162,19 @@ struct Assign {
     *value = KAPOK_TRY(parse_rfc3339(*given));
     return {};
   }
+  Result<void> operator()(std::vector<std::string>* list) const {
+    const auto* given = node.as_array();
+    if (given == nullptr) return std::unexpected(wrong_type("a list of texts in brackets", node));
+    if (given->size() > static_cast<std::size_t>(key.most))
+      return fail(Errc::config, "a list of {} entries", given->size());
+    list->clear();
+    for (const toml::node& element : *given) {
+      std::string text;
+      KAPOK_TRY((Assign{key, element, target}(&text)));
+      list->push_back(std::move(text));
+    }
+    return {};
+  }
   Result<void> operator()(const Choice& choice) const {
     const auto given = text_of(node);
     if (!given) return std::unexpected(wrong_type("one of a list of words in quotes", node));

@@ -250,5 +250,25 @@ TEST(ConfigProblem, ReadsAsCompilersWriteThem) {
             "a.toml:3:7: error: http.port: wrong\n    remedy: right it\n");
 }
 
+TEST(Config, ReadsTheListOfEdges) {
+  const auto loaded =
+      load_config({"f", "[delivery]\nedges = [\"192.0.2.0/24\", \"2001:db8::7\"]\n", 0600}, {});
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_EQ(loaded.config.edges, (std::vector<std::string>{"192.0.2.0/24", "2001:db8::7"}));
+  const auto set = load_config({"f", "", 0600}, {"delivery.edges=[\"198.51.100.7\"]"});
+  ASSERT_TRUE(set.ok());
+  EXPECT_EQ(set.config.edges, std::vector<std::string>{"198.51.100.7"});
+}
+
+TEST(Config, AnEdgeThatIsNoAddressIsRefused) {
+  const auto loaded =
+      load_config({"f", "[delivery]\nedges = [\"192.0.2.0/24\", \"cache.example\"]\n", 0600}, {});
+  ASSERT_EQ(loaded.errors.size(), 1U);
+  EXPECT_EQ(loaded.errors[0].key, "delivery.edges");
+  EXPECT_EQ(loaded.errors[0].place.line, 2U);
+  EXPECT_FALSE(load_config({"f", "[delivery]\nedges = \"192.0.2.7\"\n", 0600}, {}).ok());
+  EXPECT_FALSE(load_config({"f", "[delivery]\nedges = [7]\n", 0600}, {}).ok());
+}
+
 }  // namespace
 }  // namespace kapok::app

@@ -29,6 +29,9 @@ constexpr std::int64_t kKiB = 1024;
 constexpr std::int64_t kMiB = 1024 * kKiB;
 constexpr std::int64_t kGiB = 1024 * kMiB;
 
+// Entries of one list of texts.
+constexpr std::int64_t kMaxListed = 256;
+
 constexpr auto kReload = Applies::on_reload;
 constexpr auto kRestart = Applies::on_restart;
 
@@ -76,6 +79,10 @@ constexpr KeySpec kRoot[] = {
      "Whether /live/ may be fetched without a session: by anybody (allow) or by edge caches only "
      "(edges). Anonymous viewing is never credited.",
      kRestart},
+    {"delivery.edges", KAPOK_KEY(edges),
+     "The edge caches that delivery.anonymous = \"edges\" lets in: addresses and networks, "
+     "[\"192.0.2.0/24\", \"2001:db8::7\"].",
+     kRestart, Form::any, 0, kMaxListed},
     {"session.ttl", KAPOK_KEY(session_ttl), "How long a viewer's session token is good for.",
      kRestart, Form::any, kMinute, kDay},
     {"server.shards", KAPOK_KEY(shards), "Threads that move media; 0: one per core.", kRestart,
@@ -217,6 +224,7 @@ struct TypeName {
   std::string_view operator()(ByteSize*) const { return "bytes"; }
   std::string_view operator()(ByteBudget*) const { return "bytes or share"; }
   std::string_view operator()(std::optional<UtcTime>*) const { return "time"; }
+  std::string_view operator()(std::vector<std::string>*) const { return "list of texts"; }
   std::string_view operator()(const Choice&) const { return "one of"; }
 };
 
@@ -242,6 +250,11 @@ struct ValueText {
   }
   std::string operator()(const std::optional<UtcTime>* time) const {
     return *time ? format_utc(**time) : "";
+  }
+  std::string operator()(const std::vector<std::string>* list) const {
+    std::string out;
+    for (const std::string& text : *list) out += (out.empty() ? "" : ", ") + in_quotes(text);
+    return "[" + out + "]";
   }
   std::string operator()(const Choice& choice) const {
     return in_quotes(choice.names[*choice.value]);
@@ -289,6 +302,8 @@ std::string format_range(const KeySpec& key, const Target& target) {
     return fmt::format("{}", fmt::join(choice->names, ", "));
   if (std::holds_alternative<Port*>(target)) return "1 to 65535; 0 or \"off\": none";
   if (key.least == key.most) return {};
+  if (std::holds_alternative<std::vector<std::string>*>(target))
+    return fmt::format("at most {} entries", key.most);
   if (std::holds_alternative<microseconds*>(target))
     return fmt::format("{} to {}", format_duration(microseconds(key.least)),
                        format_duration(microseconds(key.most)));

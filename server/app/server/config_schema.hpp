@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "server/app/server/config.hpp"
 
@@ -22,9 +23,9 @@ struct Choice {
 };
 
 // Where a value lives; the alternative is its type.
-using Target =
-    std::variant<Port*, bool*, std::uint32_t*, std::string*, Secret*, std::filesystem::path*,
-                 microseconds*, ByteSize*, ByteBudget*, std::optional<UtcTime>*, Choice>;
+using Target = std::variant<Port*, bool*, std::uint32_t*, std::string*, Secret*,
+                            std::filesystem::path*, microseconds*, ByteSize*, ByteBudget*,
+                            std::optional<UtcTime>*, std::vector<std::string>*, Choice>;
 
 // The Config, ChannelConfig, ... that a row of the table points into.
 class Record {

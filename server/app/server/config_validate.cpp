@@ -7,6 +7,7 @@
 #include "server/access/publish_keys.hpp"
 #include "server/app/server/config_problems.hpp"
 #include "server/base/crypto.hpp"
+#include "server/picture/delivery/http/media_routes.hpp"
 
 namespace kapok::app {
 namespace {
@@ -166,6 +167,19 @@ void validate_programmes(const Config& config, ConfigProblems& problems) {
   }
 }
 
+void validate_edges(const Config& config, ConfigProblems& problems) {
+  for (const std::string& edge : config.edges) {
+    if (delivery::AccessRule::make({.anonymous = delivery::Anonymous::edges, .edges = {edge}}))
+      continue;
+    problems.error_at("delivery.edges", fmt::format("'{}' is no address and no network", edge),
+                      "write addresses (192.0.2.7) and networks (192.0.2.0/24, 2001:db8::/32)");
+  }
+  if (config.anonymous == AnonymousViewing::edges && config.edges.empty())
+    problems.warn(problems.place_of("delivery.anonymous"), "delivery.anonymous",
+                  "no edge cache is named, so nobody can fetch /live/ without a session",
+                  "add edges = [\"192.0.2.0/24\"], or set anonymous = \"allow\"");
+}
+
 void validate_secrets(const ConfigSource& source, const Config& config, ConfigProblems& problems) {
   if ((source.mode & 077) == 0) return;
   std::string first;
@@ -216,6 +230,7 @@ void validate_config(const ConfigSource& source, Config& config, ConfigProblems&
         fmt::format("{} is less than four segments of {}", format_duration(config.window.time),
                     format_duration(config.segment_target)),
         "make window.time longer, or segment.target shorter");
+  validate_edges(config, problems);
   validate_channels(config, problems);
   validate_programmes(config, problems);
 }

@@ -1,5 +1,6 @@
 #include "server/app/server/server.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -7,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "server/app/server/config_print.hpp"
 #include "server/app/server/off_shard.hpp"
 #include "server/hours/rules/rule_set.hpp"
 #include "server/picture/channel/packager_rendering.hpp"
@@ -33,11 +35,15 @@ Result<catalogue::Catalogue> catalogue_of(const Config& config) {
   for (const EnterpriseConfig& from : config.enterprises)
     out.enterprises.push_back(
         {from.id, from.name, static_cast<catalogue::EnterpriseKind>(from.kind)});
-  for (const WorkConfig& from : config.works) out.works.push_back({from.id, from.title, false});
+  for (const WorkConfig& from : config.works) out.works.push_back({from.id, from.title, from.baseline});
   for (const ProgrammeConfig& from : config.programmes) {
     catalogue::Programme programme;
     programme.id = from.id;
-    programme.work = from.work;
+    // Without a work it is one of its own, under the same name.
+    programme.work = from.work.empty() ? from.id : from.work;
+    const auto is_its_work = [&](const catalogue::Work& work) { return work.id == programme.work; };
+    if (std::ranges::none_of(out.works, is_its_work))
+      out.works.push_back({programme.work, from.title.empty() ? from.id : from.title, false});
     programme.title = from.title;
     programme.channel = from.channel;
     programme.enterprise = from.enterprise;
@@ -47,7 +53,7 @@ Result<catalogue::Catalogue> catalogue_of(const Config& config) {
     out.programmes.push_back(std::move(programme));
     if (!from.is_new)
       for (catalogue::Work& work : out.works)
-        if (work.id == from.work) work.baseline = true;
+        if (work.id == out.programmes.back().work) work.baseline = true;
   }
   return catalogue::Catalogue::create(std::move(out));
 }
@@ -285,6 +291,7 @@ Result<void> Server::listen() {
   options.access.anonymous = config_.anonymous == AnonymousViewing::allow
                                  ? delivery::Anonymous::allow
                                  : delivery::Anonymous::edges;
+  options.access.edges = config_.edges;
   delivery::HttpServerServices services{.shards = {},
                                         .router = router_,
                                         .pages = pages_,
@@ -416,8 +423,12 @@ Task<std::string> Server::apply(Config fresh) {
     metering_->set_catalogue(catalogue);
     bindings_->set_catalogue(catalogue);
   }
-  sink_->set_level(fresh.log_level);
   // Ports, folders and limits are those of the start: a new process takes new ones.
+  for (const ConfigChange& change : config_changes(config_, fresh))
+    if (change.applies == Applies::on_restart)
+      log_.warn("server.restart_needed", {{"key", change.key}});
+  sink_->set_level(fresh.log_level);
+  config_.log_level = fresh.log_level;
   config_.channels = std::move(fresh.channels);
   config_.enterprises = std::move(fresh.enterprises);
   config_.works = std::move(fresh.works);
