@@ -20,7 +20,7 @@ describe('an encoder reconnects with another picture size and frame rate', { ski
     await server.playable();
     pages = await startPageServer();
     browser = await launchChromium();
-    for (const [library, manifest] of [['shaka', 'manifest.mpd'], ['hls', 'master.m3u8']]) {
+    for (const [library, manifest] of [['shaka', 'manifest.mpd'], ['dash', 'manifest.mpd'], ['hls', 'master.m3u8']]) {
       const page = await browser.newPage();
       await page.goto(pages.playUrl(library, `${server.url}/live/demo/${manifest}`));
       await untilMoving(page);
@@ -37,7 +37,7 @@ describe('an encoder reconnects with another picture size and frame rate', { ski
     await server?.stop();
   });
 
-  for (const [i, library] of ['shaka', 'hls'].entries()) {
+  for (const [i, library] of ['shaka', 'dash', 'hls'].entries()) {
     test(`${library} goes on without being touched, with the new picture`, async (t) => {
       const { page } = players[i];
       await until(`the new picture in ${library}`, async () => {

@@ -25,7 +25,7 @@ describe('kill -9 and start again', { skip: noServer() || noChromium() }, () => 
     await server.playable();
     pages = await startPageServer();
     browser = await launchChromium();
-    for (const [library, manifest] of [['shaka', 'manifest.mpd'], ['hls', 'master.m3u8']]) {
+    for (const [library, manifest] of [['shaka', 'manifest.mpd'], ['dash', 'manifest.mpd'], ['hls', 'master.m3u8']]) {
       const page = await browser.newPage();
       await page.goto(pages.playUrl(library, `${server.url}/live/demo/${manifest}`));
       await untilMoving(page);

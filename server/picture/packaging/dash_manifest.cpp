@@ -113,7 +113,9 @@ void write_representation(pugi::xml_node set, const Era& era, const RenditionLis
   segments.append_attribute("availabilityTimeComplete") = "false";
   segments.append_attribute("initialization") =
       fmt::format("{}/{}", info.id, listing.init->name).c_str();
-  segments.append_attribute("media") = fmt::format("{}/$Number$.m4s", info.id).c_str();
+  segments.append_attribute("media") =
+      fmt::format("{}/{}$Number$.m4s", info.id, segment_name_prefix(era.discontinuity_sequence))
+          .c_str();
 }
 
 // Representations in one set can be switched between: same kind, language, codec, dynamic range.

@@ -80,7 +80,8 @@ void HlsMediaPlaylist::close_segment(const Segment& segment, std::uint32_t disco
   }
   recent.tail += "#EXTINF:";
   append_seconds(recent.tail, segment.duration);
-  fmt::format_to(std::back_inserter(recent.tail), ",\n{}.m4s\n", segment.number);
+  fmt::format_to(std::back_inserter(recent.tail), ",\n{}{}.m4s\n",
+                 segment_name_prefix(discontinuity_sequence), segment.number);
   settle();
 }
 

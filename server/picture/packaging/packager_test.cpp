@@ -1,5 +1,6 @@
 #include "server/picture/packaging/packager.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -27,10 +28,19 @@ void expect_clean(Station& station, std::string_view rendition) {
   EXPECT_EQ(lint_delta(full, delta), std::vector<std::string>());
   const RenditionWindow* window = station.window().find(rendition);
   ASSERT_NE(window, nullptr);
+  SegmentName name{
+      .discontinuity_sequence = static_cast<std::uint32_t>(full.discontinuity_sequence),
+      .number = 0};
   for (const LintedSegment& segment : full.segments) {
+    name.number = segment.number;
+    name.discontinuity_sequence += segment.discontinuity;
+    if (!segment.uri.empty()) {
+      EXPECT_EQ(segment.uri, segment_name_prefix(name.discontinuity_sequence) +
+                                 std::to_string(segment.number) + ".m4s");
+    }
     EXPECT_NE(window->find_init(segment.map), nullptr);
     if (segment.gap) continue;
-    const auto object = window->find_segment(segment.number);
+    const auto object = window->find_segment(name);
     ASSERT_TRUE(object) << segment.number;
     const auto bytes = object->file->mapped(0, object->size);
     ASSERT_TRUE(bytes) << bytes.error().message;
@@ -93,7 +103,7 @@ TEST(Packager, ReportsEachSegmentWithItsHashAndPictures) {
   ASSERT_FALSE(station.evidence.published.empty());
   bool seen = false;
   for (const evidence::Published& fact : station.evidence.published) {
-    const auto object = station.window().find(fact.rendition)->find_segment(fact.number);
+    const auto object = station.window().find(fact.rendition)->find_segment({0, fact.number});
     ASSERT_TRUE(object);
     EXPECT_EQ(fact.sha256, sha256(object->file->mapped(0, object->size).value()));
     if (fact.rendition != "source") continue;
@@ -249,8 +259,9 @@ TEST(Packager, WithdrawsTheHintWhenTheFeedIsGone) {
   const auto hinted = std::stoull(live.preload_hint->substr(1));
   EXPECT_EQ(window->part_presence(hinted), Presence::coming);
   EXPECT_EQ(window->part_presence(hinted + 1), Presence::too_far);
-  EXPECT_EQ(window->segment_presence(live.segments.back().number), Presence::here);
-  EXPECT_EQ(window->segment_presence(live.segments.back().number + 1), Presence::too_far);
+  const std::uint64_t newest = live.segments.back().number;
+  EXPECT_EQ(window->segment_presence({0, newest}), Presence::here);
+  EXPECT_EQ(window->segment_presence({0, newest + 1}), Presence::too_far);
   station->feed_idle();
   station.settle();
   const LintedPlaylist idle = lint_playlist(station.playlist("source"));
@@ -309,6 +320,46 @@ TEST(Packager, ADiscontinuityIsOneTagAndOnePeriod) {
   station.close();
 }
 
+// A DASH player that has not read the new manifest goes on counting in the ended Period.
+TEST(Packager, ASegmentIsNeverTakenForOneOfAnotherEra) {
+  TemporaryFolder folder;
+  Station station(options_in(folder));
+  SyntheticFeed feed;
+  station->feed_live();
+  station->start_era(feed.start, feed.tracks());
+  feed.push(*station, 3.7);
+  station.settle();
+  const RenditionWindow* window = station.window().find("source");
+  const std::uint64_t last = lint_playlist(station.playlist("source")).segments.back().number;
+  EXPECT_EQ(window->segment_presence({0, last + 1}), Presence::coming);
+  SyntheticFeed other;
+  other.start = feed.start + milliseconds(8000);
+  std::vector<RenditionTrack> tracks = other.tracks();
+  auto smaller = std::make_shared<media::Track>(*tracks[0].track);
+  std::get<media::VideoFacts>(smaller->facts).width = 1280;
+  tracks[0].track = smaller;
+  station->start_era(other.start, tracks);
+  station.settle();
+  EXPECT_EQ(window->segment_presence({0, last + 1}), Presence::empty) << "before its first packet";
+  other.push(*station, 5);
+  station.settle();
+  EXPECT_EQ(window->segment_presence({0, last + 1}), Presence::empty);
+  EXPECT_EQ(window->segment_presence({0, last + 100}), Presence::empty);
+  EXPECT_FALSE(window->find_segment({0, last + 1}));
+  EXPECT_EQ(window->segment_presence({1, last + 1}), Presence::here);
+  EXPECT_TRUE(window->find_segment({1, last + 1}));
+  EXPECT_EQ(window->segment_presence({1, last}), Presence::never);
+  EXPECT_EQ(window->segment_presence({2, last + 1}), Presence::never);
+  EXPECT_FALSE(window->find_segment({1, last}));
+  EXPECT_TRUE(window->find_segment({0, last}));
+  const std::string manifest(station.window().manifest()->text.text());
+  EXPECT_NE(manifest.find("media=\"source/$Number$.m4s\""), std::string::npos) << manifest;
+  EXPECT_NE(manifest.find("media=\"source/1-$Number$.m4s\""), std::string::npos) << manifest;
+  EXPECT_NE(station.playlist("source").find(fmt::format("\n1-{}.m4s\n", last + 1)),
+            std::string::npos);
+  station.close();
+}
+
 TEST(Packager, BeginsAnewOnceWhenTheLastRunsRhythmIsWrong) {
   TemporaryFolder folder;
   Station station(options_in(folder));
@@ -319,6 +370,7 @@ TEST(Packager, BeginsAnewOnceWhenTheLastRunsRhythmIsWrong) {
   SyntheticFeed slower;
   slower.start = feed.start + seconds(8);
   slower.gop = 150;  // three seconds
+  ASSERT_TRUE(station.kill_and_start());
   station->start_era(slower.start, slower.tracks());
   slower.push(*station, 20);
   station.settle();
@@ -331,6 +383,71 @@ TEST(Packager, BeginsAnewOnceWhenTheLastRunsRhythmIsWrong) {
   expect_clean(station, "source");
   expect_clean(station, "audio-zh");
   station.close();
+}
+
+// Within a run the first GOP is waited for.
+TEST(Packager, AnotherRhythmOfTheSamePictureIsOneDiscontinuity) {
+  TemporaryFolder folder;
+  Station station(options_in(folder));
+  SyntheticFeed feed;
+  feed.gop = 100;
+  station->start_era(feed.start, feed.tracks());
+  feed.push(*station, 6.5);
+  SyntheticFeed slower;
+  slower.start = feed.start + seconds(8);
+  slower.gop = 150;
+  station->start_era(slower.start, slower.tracks());
+  slower.push(*station, 20);
+  station.settle();
+  const LintedPlaylist list = lint_playlist(station.playlist("source"));
+  EXPECT_EQ(std::ranges::count_if(list.segments, &LintedSegment::discontinuity), 1);
+  EXPECT_EQ(list.target_duration, 3U);
+  expect_clean(station, "source");
+  expect_clean(station, "audio-zh");
+}
+
+TEST(Packager, AGapBeforeADiscontinuityDoesNotOverlapTheSegmentBeforeIt) {
+  TemporaryFolder folder;
+  Station station(options_in(folder));
+  SyntheticFeed feed;
+  station->start_era(feed.start, feed.tracks());
+  feed.push(*station, 5.7);
+  feed.sound = false;  // the sound ends two seconds before the pictures do
+  feed.push(*station, 7.7);
+  SyntheticFeed other;
+  other.start = feed.start + milliseconds(7700);
+  station->start_era(other.start, other.tracks());
+  other.push(*station, 6);
+  station.settle();
+  std::optional<UtcTime> end;
+  bool gap = false;
+  for (const auto& event : station.published.events) {
+    const auto* closed = std::get_if<SegmentClosed>(&event->what);
+    if (!closed || closed->rendition != "audio-zh") continue;
+    const Segment& segment = closed->segment;
+    if (end) EXPECT_GE(segment.start_utc + microseconds(30), *end) << segment.number;
+    end = segment.start_utc + media::to_microseconds(segment.duration, 48000);
+    gap = gap || segment.gap;
+  }
+  EXPECT_TRUE(gap);
+  expect_clean(station, "audio-zh");
+}
+
+TEST(Packager, NothingIsHintedWhileTheFeedIsGone) {
+  TemporaryFolder folder;
+  Station station(options_in(folder));
+  SyntheticFeed feed;
+  station->feed_live();
+  station->start_era(feed.start, feed.tracks());
+  feed.push(*station, 4.4);  // whole parts: nothing is pending
+  station.settle();
+  const RenditionWindow* window = station.window().find("source");
+  const auto hinted =
+      std::stoull(lint_playlist(station.playlist("source")).preload_hint->substr(1));
+  EXPECT_EQ(window->part_presence(hinted), Presence::coming);
+  station->feed_idle();
+  station.settle();
+  EXPECT_EQ(window->part_presence(hinted), Presence::never);
 }
 
 TEST(Packager, ASegmentThatCannotBeWrittenBecomesAGap) {
@@ -350,7 +467,7 @@ TEST(Packager, ASegmentThatCannotBeWrittenBecomesAGap) {
   EXPECT_TRUE(list.segments[2].gap);
   EXPECT_FALSE(list.segments[3].gap);
   expect_clean(station, "source");
-  EXPECT_EQ(station.window().find("source")->segment_presence(895'000'002), Presence::never);
+  EXPECT_EQ(station.window().find("source")->segment_presence({0, 895'000'002}), Presence::empty);
   const auto end = station.kill_and_start();
   ASSERT_TRUE(end);
   expect_clean(station, "source");
@@ -377,8 +494,8 @@ TEST(Packager, TheWindowMovesAndFilesFollowAWindowLater) {
             0U);
   const RenditionWindow* window = station.window().find("source");
   const std::uint64_t first = before.media_sequence;
-  EXPECT_TRUE(window->find_segment(first - 9)) << "in its grace";
-  EXPECT_FALSE(window->find_segment(first - 15));
+  EXPECT_TRUE(window->find_segment({0, first - 9})) << "in its grace";
+  EXPECT_FALSE(window->find_segment({0, first - 15}));
   std::size_t files = 0;
   for (const auto& file : std::filesystem::directory_iterator(folder.path() / "demo" / "source"))
     files += file.path().extension() == ".m4s";

@@ -18,6 +18,10 @@ namespace {
 // Parts stay fetchable by name this long after they left the playlist's list of parts; then only
 // their segment can be fetched. [RFC 8216bis 6.2.2] asks for three target durations.
 constexpr std::size_t kSegmentsWithParts = 12;
+// A player's idea of when a segment starts comes from its clock (/time is asked once), the grid and
+// buffered ends that are a sound frame off; Shaka has been seen 430 ms early. A 404 then costs it a
+// retry after a second; waiting that long on one connection costs us nothing.
+constexpr microseconds kEarliestAsked{500'000};
 // A rendition that is declared but silent does not hold the channel back longer than this.
 constexpr std::size_t kSegmentsBeforeSilentSibling = 2;
 
@@ -34,6 +38,8 @@ struct RenditionWindow::State {
   Era era;                       // of the newest segment
   std::deque<Segment> segments;  // oldest first, ascending numbers; the last may be open
   std::uint64_t listed_from = 0;
+  // Of the segment that comes next; nothing once it is known that this era will have none.
+  std::optional<std::uint32_t> next_discontinuity_sequence;
   // The part that comes next, while we can promise it.
   std::optional<std::uint64_t> hint;
   HlsMediaPlaylist playlist;
@@ -132,30 +138,49 @@ std::shared_ptr<const InitSegment> RenditionWindow::find_init(std::string_view n
   return nullptr;
 }
 
-Presence RenditionWindow::segment_presence(std::uint64_t number) const {
-  if (state_->segments.empty()) return Presence::never;
-  const Segment& last = state_->segments.back();
-  if (number < last.number) {
-    const Segment* found = state_->find(number);
-    return found && !found->gap ? Presence::here : Presence::never;
-  }
-  const Presence next = state_->live ? Presence::coming : Presence::never;
-  if (number == last.number) {
-    if (last.gap) return Presence::never;
-    return last.complete || !last.parts.empty() ? Presence::here : next;
-  }
-  if (number > last.number + 1) return Presence::too_far;
-  // A segment asked for up to one part early is held (and one more part for a clock that is off).
-  const Ticks length =
-      media::from_microseconds(state_->era.segment_duration, state_->info.timescale);
-  const Ticks early =
-      media::from_microseconds(state_->info.part_target * 2, state_->info.timescale);
-  return last.complete || last.duration + early >= length ? next : Presence::too_far;
+std::string segment_name_prefix(std::uint32_t discontinuity_sequence) {
+  return discontinuity_sequence == 0 ? std::string() : fmt::format("{}-", discontinuity_sequence);
 }
 
-std::optional<MediaObject> RenditionWindow::find_segment(std::uint64_t number) const {
-  const Segment* segment = state_->find(number);
+Presence RenditionWindow::segment_presence(const SegmentName& name) const {
+  const std::uint64_t number = name.number;
+  const std::uint32_t sequence = name.discontinuity_sequence;
+  if (state_->segments.empty()) return Presence::never;
+  const Segment& last = state_->segments.back();
+  if (const Segment* found = state_->find(number);
+      found && found->discontinuity_sequence == sequence) {
+    if (found->gap) return Presence::empty;
+    return found->complete || !found->parts.empty() ? Presence::here : Presence::coming;
+  }
+  if (state_->next_discontinuity_sequence != sequence) return after_its_era(name);
+  if (number <= last.number) return Presence::never;
+  if (number > last.number + 1) return Presence::too_far;
+  // Also while no feed is there: the same encoder may go on where it was, and who is told 404 asks
+  // again at once (Shaka: ten times a second) where who is held waits.
+  const Ticks length =
+      media::from_microseconds(state_->era.segment_duration, state_->info.timescale);
+  // One part early is when its first chunk is coming, one more for a clock that is off.
+  const Ticks early = media::from_microseconds(
+      std::max(state_->info.part_target * 2, kEarliestAsked), state_->info.timescale);
+  return last.complete || last.duration + early >= length ? Presence::coming : Presence::too_far;
+}
+
+// While the encoder was away, players went on counting in the Period that had no end yet, and stock
+// Shaka asks for the numbers it has counted until it gets something: a 404 for them is the end of
+// playback. A segment without media lets it come to the next Period.
+Presence RenditionWindow::after_its_era(const SegmentName& name) const {
+  const auto& segments = state_->segments;
+  const auto newest = std::find_if(segments.rbegin(), segments.rend(), [&](const Segment& segment) {
+    return segment.discontinuity_sequence == name.discontinuity_sequence;
+  });
+  return newest != segments.rend() && name.number > newest->number ? Presence::empty
+                                                                   : Presence::never;
+}
+
+std::optional<MediaObject> RenditionWindow::find_segment(const SegmentName& name) const {
+  const Segment* segment = state_->find(name.number);
   if (!segment || segment->gap || !segment->file) return std::nullopt;
+  if (segment->discontinuity_sequence != name.discontinuity_sequence) return std::nullopt;
   if (!segment->complete && segment->parts.empty()) return std::nullopt;
   MediaObject object;
   object.file = segment->file;
@@ -164,7 +189,8 @@ std::optional<MediaObject> RenditionWindow::find_segment(std::uint64_t number) c
   object.from = utc_of(segment->start, state_->info.timescale);
   object.to = utc_of(segment->start + segment->duration, state_->info.timescale);
   if (segment->complete)
-    object.etag = fmt::format("\"s{}-{:x}-{:x}\"", number, segment->bytes, segment->start.count);
+    object.etag =
+        fmt::format("\"s{}-{:x}-{:x}\"", name.number, segment->bytes, segment->start.count);
   return object;
 }
 
@@ -264,6 +290,8 @@ struct ChannelWindow::State {
     era_ended = false;
     // What was hinted belongs to the era that has ended: it will not come.
     if (!seamless) withdraw_hints();
+    for (auto& [id, rendition] : renditions)
+      rendition.state_->next_discontinuity_sequence = event.era.discontinuity_sequence;
     structure_changed();
     all_changed();
   }
@@ -271,6 +299,7 @@ struct ChannelWindow::State {
   void on(const EraEnded&) {
     era_ended = true;
     withdraw_hints();
+    for (auto& [id, rendition] : renditions) rendition.state_->next_discontinuity_sequence.reset();
     structure_changed();  // its Period has a duration now
     all_changed();
   }
@@ -293,6 +322,7 @@ struct ChannelWindow::State {
         std::any_of(rendition.inits.begin(), rendition.inits.end(),
                     [&](const auto& init) { return init->name == event.init->name; });
     if (!known) rendition.inits.push_back(event.init);
+    if (!era_ended) rendition.next_discontinuity_sequence = era(event.era).discontinuity_sequence;
     auto& appearances = rendition.appearances;
     if (appearances.empty() || appearances.back().era != event.era) appearances.push_back({});
     appearances.back() = {event.era, event.info, event.init};
@@ -305,6 +335,7 @@ struct ChannelWindow::State {
     assert(rendition.segments.empty() || rendition.segments.back().complete);
     rendition.era = era(event.segment.era);
     rendition.segments.push_back(event.segment);
+    rendition.segments.back().discontinuity_sequence = rendition.era.discontinuity_sequence;
     rendition.hint = event.segment.first_part;
     rendition.playlist.open_segment(event.segment, rendition.era.discontinuity_sequence);
     changed(rendition);
@@ -333,6 +364,7 @@ struct ChannelWindow::State {
       segments.push_back(event.segment);
     else
       segments.back() = event.segment;
+    segments.back().discontinuity_sequence = rendition.era.discontinuity_sequence;
     if (event.segment.gap)
       rendition.hint.reset();
     else

@@ -46,10 +46,11 @@ struct Part {
 };
 
 struct Segment {
-  std::uint64_t number = 0;  // <number>.m4s, HLS media sequence number, DASH $Number$
+  std::uint64_t number = 0;  // HLS media sequence number, DASH $Number$
   std::uint32_t era = 0;
-  bool discontinuity = false;  // EXT-X-DISCONTINUITY before it
-  bool gap = false;            // EXT-X-GAP: numbered, timed, without bytes
+  std::uint32_t discontinuity_sequence = 0;  // of its era; the window sets it
+  bool discontinuity = false;                // EXT-X-DISCONTINUITY before it
+  bool gap = false;                          // EXT-X-GAP: numbered, timed, without bytes
   bool complete = false;
   Ticks start;
   Ticks duration;     // so far, while not complete
@@ -60,6 +61,18 @@ struct Segment {
   std::uint64_t first_part = 0;           // part number of its first part, also when parts is empty
   std::uint64_t bytes = 0;
 };
+
+// The name of a segment tells the discontinuities before it as well as its number. A DASH player
+// whose manifest is a second old takes the ended Period to go on and asks for its next $Number$;
+// were numbers alone the name, it would get the first segment of the next era and decode it with
+// the wrong init segment (Chromium: PIPELINE_ERROR_DECODE, the end of playback).
+struct SegmentName {
+  std::uint32_t discontinuity_sequence = 0;
+  std::uint64_t number = 0;
+  bool operator==(const SegmentName&) const = default;
+};
+// What stands before the number: "" before the first discontinuity, "2-" after the second.
+std::string segment_name_prefix(std::uint32_t discontinuity_sequence);
 
 // A stretch with one numbering and one set of tracks: segment number n covers
 // [start + (n - base) * segment_duration, ...).
@@ -146,6 +159,7 @@ enum class Presence : std::uint8_t {
   here,
   coming,   // the next part or segment, or one that the running segment will hold: hold the request
   never,    // gone, or known never to come: 404 at once
+  empty,    // a number that has no media: behind the end of its era, or a gap
   too_far,  // further than we can promise: 400 (msn > last + 2) or 404
 };
 
@@ -178,8 +192,8 @@ class RenditionWindow {
   // siblings).
   Rendered playlist(PlaylistForm form) const;
   std::shared_ptr<const InitSegment> find_init(std::string_view name) const;
-  Presence segment_presence(std::uint64_t number) const;
-  std::optional<MediaObject> find_segment(std::uint64_t number) const;  // also one that still grows
+  Presence segment_presence(const SegmentName& name) const;
+  std::optional<MediaObject> find_segment(const SegmentName& name) const;  // also one that grows
   Presence part_presence(std::uint64_t number) const;
   std::optional<MediaObject> find_part(std::uint64_t number) const;
   bool segments_empty() const;
@@ -188,6 +202,7 @@ class RenditionWindow {
   friend class ChannelWindow;
   struct State;
   explicit RenditionWindow(std::shared_ptr<State> state);
+  Presence after_its_era(const SegmentName& name) const;
   std::shared_ptr<State> state_;
 };
 

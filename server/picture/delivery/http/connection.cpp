@@ -462,7 +462,7 @@ Task<bool> Connection::send_growing(GrowingReply& reply) {
   std::optional<UtcTime> sent_until;
   while (true) {
     const packaging::RenditionWindow* window = shard_.live.find(reply.channel, reply.rendition);
-    const auto object = window == nullptr ? std::nullopt : window->find_segment(reply.number);
+    const auto object = window == nullptr ? std::nullopt : window->find_segment(reply.name);
     if (!object || !object->file) co_return false;
     if (object->size > sent_bytes) {
       const std::uint64_t more = object->size - sent_bytes;
@@ -489,8 +489,9 @@ Task<bool> Connection::send_growing(GrowingReply& reply) {
       prefix.clear();
     }
     const Wish wish{.what = Wish::What::growth,
-                    .number = reply.number,
+                    .number = reply.name.number,
                     .part = std::nullopt,
+                    .discontinuity_sequence = reply.name.discontinuity_sequence,
                     .bytes = sent_bytes};
     const Woken woken = co_await shard_.live.wait(reply.channel, reply.rendition, wish,
                                                   shard_.shared.clock.mono() + reply.patience);

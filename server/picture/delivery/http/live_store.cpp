@@ -31,10 +31,10 @@ bool still_coming(const ChannelWindow& channel, const RenditionWindow& window, c
     // Without a feed, what was hinted will not come: 404 at once.
     case Wish::What::part:
       return channel.live() && window.part_presence(wish.number) == Presence::coming;
-    case Wish::What::segment:
-      return channel.live() && window.segment_presence(wish.number) == Presence::coming;
+    case Wish::What::segment:  // see there
+      return window.segment_presence(wish.segment()) == Presence::coming;
     case Wish::What::growth: {
-      const auto object = window.find_segment(wish.number);
+      const auto object = window.find_segment(wish.segment());
       return object && !object->complete && object->size <= wish.bytes;
     }
   }

@@ -26,10 +26,12 @@ namespace kapok::delivery {
 struct Wish {
   enum class What : std::uint8_t { playlist, part, segment, growth };
   What what = What::playlist;
-  std::uint64_t number = 0;           // msn, part or segment number
-  std::optional<std::uint64_t> part;  // playlist: _HLS_part
-  std::uint64_t bytes = 0;            // growth: more than these, or complete, or gone
+  std::uint64_t number = 0;                  // msn, part or segment number
+  std::optional<std::uint64_t> part;         // playlist: _HLS_part
+  std::uint32_t discontinuity_sequence = 0;  // segment, growth: the other half of its name
+  std::uint64_t bytes = 0;                   // growth: more than these, or complete, or gone
 
+  packaging::SegmentName segment() const { return {discontinuity_sequence, number}; }
   bool operator==(const Wish&) const = default;
 };
 

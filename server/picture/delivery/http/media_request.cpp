@@ -1,6 +1,7 @@
 #include "server/picture/delivery/http/media_request.hpp"
 
 #include <charconv>
+#include <limits>
 
 #include "server/access/session_token.hpp"
 #include "server/base/ids.hpp"
@@ -32,7 +33,8 @@ std::optional<std::uint64_t> canonical_number(std::string_view text) {
   return number;
 }
 
-// "p12.m4s", "895.m4s", "init-1a2b.mp4", "media.m3u8".
+// "p12.m4s", "895.m4s", "2-895.m4s" (after the second discontinuity), "init-1a2b.mp4",
+// "media.m3u8".
 void read_name(std::string_view name, MediaRequest& request) {
   constexpr std::string_view kMedia = ".m4s";
   if (name == "media.m3u8") {
@@ -44,6 +46,14 @@ void read_name(std::string_view name, MediaRequest& request) {
     name.remove_suffix(kMedia.size());
     const bool part = name.starts_with('p');
     if (part) name.remove_prefix(1);
+    if (const auto dash = name.find('-'); !part && dash != name.npos) {
+      const auto sequence = canonical_number(name.substr(0, dash));
+      // Before the first one nothing is said, or an object would have two names.
+      if (!sequence || *sequence == 0 || *sequence > std::numeric_limits<std::uint32_t>::max())
+        return;
+      request.discontinuity_sequence = static_cast<std::uint32_t>(*sequence);
+      name.remove_prefix(dash + 1);
+    }
     const auto number = canonical_number(name);
     if (!number) return;
     request.what = part ? What::part : What::segment;

@@ -29,9 +29,10 @@ struct MediaRequest {
   bool in_session = false;
   std::string channel;
   std::string rendition;
-  std::string name;                  // init: the whole file name
-  std::uint64_t number = 0;          // segment or part
-  std::optional<std::uint64_t> msn;  // _HLS_msn
+  std::string name;                          // init: the whole file name
+  std::uint64_t number = 0;                  // segment or part
+  std::uint32_t discontinuity_sequence = 0;  // segment: how many came before it
+  std::optional<std::uint64_t> msn;          // _HLS_msn
   std::optional<std::uint64_t> msn_part;
   packaging::PlaylistForm form = packaging::PlaylistForm::full;
 

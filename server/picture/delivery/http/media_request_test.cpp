@@ -24,6 +24,11 @@ TEST(MediaRequest, TakesTheUrlsOfTheDesignApart) {
   EXPECT_EQ(segment->channel, "demo");
   EXPECT_EQ(segment->rendition, "audio-zh");
   EXPECT_EQ(segment->number, 895U);
+  EXPECT_EQ(segment->discontinuity_sequence, 0U);
+  const auto later = read("/live/demo/source/12-895.m4s");
+  EXPECT_EQ(later->what, What::segment);
+  EXPECT_EQ(later->number, 895U);
+  EXPECT_EQ(later->discontinuity_sequence, 12U);
   const auto part = read("/live/demo/source/p0.m4s");
   EXPECT_EQ(part->what, What::part);
   EXPECT_EQ(part->number, 0U);
@@ -36,12 +41,30 @@ TEST(MediaRequest, TakesTheUrlsOfTheDesignApart) {
 }
 
 TEST(MediaRequest, HasOneNameForOneObject) {
-  for (const std::string_view path :
-       {"/live/demo/source/0895.m4s", "/live/demo/source/+895.m4s", "/live/demo/source/p.m4s",
-        "/live/demo/source/p-1.m4s", "/live/demo/source/.m4s", "/live/demo/source/895.m4s/",
-        "/live/demo/source/99999999999999999999.m4s", "/live/demo/source/", "/live/demo/source",
-        "/live/demo/", "/live/", "/live/Demo/master.m3u8", "/live/demo/source/x/895.m4s",
-        "/s/token", "/s/", "/s/token/other/demo/master.m3u8"}) {
+  for (const std::string_view path : {"/live/demo/source/0-895.m4s",
+                                      "/live/demo/source/01-895.m4s",
+                                      "/live/demo/source/1-0895.m4s",
+                                      "/live/demo/source/-895.m4s",
+                                      "/live/demo/source/1-.m4s",
+                                      "/live/demo/source/1-2-895.m4s",
+                                      "/live/demo/source/4294967296-895.m4s",
+                                      "/live/demo/source/p1-895.m4s",
+                                      "/live/demo/source/0895.m4s",
+                                      "/live/demo/source/+895.m4s",
+                                      "/live/demo/source/p.m4s",
+                                      "/live/demo/source/p-1.m4s",
+                                      "/live/demo/source/.m4s",
+                                      "/live/demo/source/895.m4s/",
+                                      "/live/demo/source/99999999999999999999.m4s",
+                                      "/live/demo/source/",
+                                      "/live/demo/source",
+                                      "/live/demo/",
+                                      "/live/",
+                                      "/live/Demo/master.m3u8",
+                                      "/live/demo/source/x/895.m4s",
+                                      "/s/token",
+                                      "/s/",
+                                      "/s/token/other/demo/master.m3u8"}) {
     const auto request = read(path);
     ASSERT_TRUE(request) << path;
     EXPECT_EQ(request->what, What::unknown) << path;

@@ -214,11 +214,28 @@ Reply MediaRoutes::playlist(const MediaRequest& request, const Admitted& admitte
       kPlaylistType, caching);
 }
 
+namespace {
+
+// A segment without samples. Short-lived in caches like the 404 that it stands for.
+BytesReply empty_segment(Caching::Scope scope, const RenditionWindow& window) {
+  using namespace std::string_view_literals;
+  static const Buffer styp = Buffer::copy_of("\0\0\0\x20stypmsdh\0\0\0\0msdhcmfscmffcmfl"sv);
+  BytesReply reply;
+  reply.lines = kMediaLines;
+  reply.type = media_type(window.info().kind);
+  reply.caching = {.scope = scope, .max_age_s = 1, .immutable = false};
+  reply.body = styp;
+  return reply;
+}
+
+}  // namespace
+
 Reply MediaRoutes::segment(const MediaRequest& request, const Admitted& admitted,
                            Patience patience) {
   const RenditionWindow* window = live_.find(request.channel, request.rendition);
   if (window == nullptr) return refuse(404, admitted.scope);
-  auto object = window->find_segment(request.number);
+  const packaging::SegmentName name{request.discontinuity_sequence, request.number};
+  auto object = window->find_segment(name);
   if (object && object->file && object->complete) {
     ObjectReply reply = object_reply(request, std::move(*object), admitted.scope, *window);
     reply.credit = credit_for(request, admitted.session, *window);
@@ -230,13 +247,18 @@ Reply MediaRoutes::segment(const MediaRequest& request, const Admitted& admitted
     reply.caching = immutable_for(admitted.scope);
     reply.channel = request.channel;
     reply.rendition = request.rendition;
-    reply.number = request.number;
+    reply.name = name;
     reply.patience = kTargetsOfPatience * target_of(*window);
     reply.credit = credit_for(request, admitted.session, *window);
     return reply;
   }
-  const Wish wish{
-      .what = Wish::What::segment, .number = request.number, .part = std::nullopt, .bytes = 0};
+  if (window->segment_presence(name) == Presence::empty)
+    return empty_segment(admitted.scope, *window);
+  const Wish wish{.what = Wish::What::segment,
+                  .number = name.number,
+                  .part = std::nullopt,
+                  .discontinuity_sequence = name.discontinuity_sequence,
+                  .bytes = 0};
   if (patience != Patience::exhausted && live_.is_coming(request.channel, request.rendition, wish))
     return hold(request, wish, kTargetsOfPatience * target_of(*window));
   return refuse(404, admitted.scope);

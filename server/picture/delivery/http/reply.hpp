@@ -75,7 +75,7 @@ struct GrowingReply {
   Caching caching;
   std::string channel;
   std::string rendition;
-  std::uint64_t number = 0;
+  packaging::SegmentName name;
   seconds patience{0};  // without a new part for so long: cut
   std::optional<Credit> credit;
 };
