@@ -426,7 +426,7 @@ Task<std::string> Server::apply(Config fresh) {
   // Ports, folders and limits are those of the start: a new process takes new ones.
   for (const ConfigChange& change : config_changes(config_, fresh))
     if (change.applies == Applies::on_restart)
-      log_.warn("server.restart_needed", {{"key", change.key}});
+      log_.warn("server.restart_needed", {{"setting", change.key}});
   sink_->set_level(fresh.log_level);
   config_.log_level = fresh.log_level;
   config_.channels = std::move(fresh.channels);
