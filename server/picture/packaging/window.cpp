@@ -300,7 +300,7 @@ struct ChannelWindow::State {
     era_ended = true;
     withdraw_hints();
     for (auto& [id, rendition] : renditions) rendition.state_->next_discontinuity_sequence.reset();
-    structure_changed();  // its Period has a duration now
+    structure_changed();
     all_changed();
   }
   void withdraw_hints() {
@@ -500,6 +500,9 @@ struct ChannelWindow::State {
       if (newest && out.empty() && waits && longest <= kSegmentsBeforeSilentSibling) continue;
       out.push_back(std::move(listing));
     }
+    // Until another Period follows, the last one has no end: a last Period with one is the end of
+    // the presentation to dash.js, and it does not come back from that.
+    if (!out.empty()) out.back().duration.reset();
     return out;
   }
 };

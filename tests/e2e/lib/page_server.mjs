@@ -71,7 +71,9 @@ window.observe = () => {
 (async () => {
   const url = new URLSearchParams(location.search).get('url');
   ${kStart[library]}
-  await video.play();
+  // dash.js plays by itself; told to before its streams are there, it takes the video for paused and
+  // never reads the manifest again.
+  ${library === 'dash' ? '' : 'await video.play();'}
 })().catch((error) => window.problems.push(String(error?.code ?? error)));
 </script>`;
 }
