@@ -107,6 +107,7 @@ Result<media::FeedGrant> Channel::publish(const std::string& name, media::Publis
 
 void Channel::reconfigure(const ChannelConfig& config) {
   title_ = config.title;
+  era_.set_window(config.packager.window, config.packager.window_bytes);
   std::vector<Feed> wanted;
   for (const FeedConfig& feed : config.feeds) {
     Feed* old = find(feed.name);

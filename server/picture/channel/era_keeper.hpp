@@ -49,6 +49,9 @@ class EraKeeper {
   // The packet is in channel time; `end`: where the timeline now ends, as presented. Errors: the
   // rendering's, and a packet that does not follow the last one of its rendition.
   Result<void> append(const std::string& rendition, const media::Packet& packet, ChannelTime end);
+  void set_window(microseconds window, std::uint64_t bytes) {
+    rendering_->set_window(window, bytes);
+  }
   void set_live();
   void set_idle();
   Task<> close();

@@ -23,6 +23,9 @@ class PackagerRendering final : public Rendering {
   Result<void> append(const std::string& rendition, const media::Packet& packet) override {
     return packager_.append(rendition, packet);
   }
+  void set_window(microseconds window, std::uint64_t bytes) override {
+    packager_.set_window(window, bytes);
+  }
   void feed_live() override { packager_.feed_live(); }
   void feed_idle() override { packager_.feed_idle(); }
   Task<> close() override { return packager_.close(); }

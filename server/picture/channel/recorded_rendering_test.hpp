@@ -27,6 +27,8 @@ struct RenderingRecord {
   int lives = 0;
   int idles = 0;
   bool closed = false;
+  microseconds window{0};
+  std::uint64_t window_bytes = 0;
 
   std::vector<Appended> of(const std::string& rendition) const {
     std::vector<Appended> found;
@@ -53,6 +55,10 @@ class RecordedRendering final : public Rendering {
   Result<void> append(const std::string& rendition, const media::Packet& packet) override {
     record_->packets.push_back({rendition, packet, record_->eras.size() - 1});
     return {};
+  }
+  void set_window(microseconds window, std::uint64_t bytes) override {
+    record_->window = window;
+    record_->window_bytes = bytes;
   }
   void feed_live() override { ++record_->lives; }
   void feed_idle() override { ++record_->idles; }

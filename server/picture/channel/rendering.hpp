@@ -23,6 +23,7 @@ class Rendering {
   virtual void add_track(packaging::RenditionTrack track) = 0;
   virtual void update_track(packaging::RenditionTrack track) = 0;
   virtual Result<void> append(const std::string& rendition, const media::Packet& packet) = 0;
+  virtual void set_window(microseconds window, std::uint64_t bytes) = 0;
   virtual void feed_live() = 0;
   virtual void feed_idle() = 0;
   virtual Task<> close() = 0;

@@ -413,6 +413,15 @@ void Packager::State::retire() {
   }
 }
 
+void Packager::State::set_window(microseconds window, std::uint64_t bytes) {
+  retention.set_limits({window, bytes});
+  if (!grid || retention.promised_window() >= grid->current().window) return;
+  Era era = grid->current();
+  era.window = retention.promised_window();
+  grid->set_window(era.window);
+  publish_era(era);
+}
+
 // ---- the interface ----
 
 Packager::Packager(PackagerOptions options, PackagerServices services)
@@ -433,6 +442,10 @@ void Packager::update_track(RenditionTrack track) {
 }
 Result<void> Packager::append(const std::string& rendition, const media::Packet& packet) {
   return state_->append(rendition, packet);
+}
+
+void Packager::set_window(microseconds window, std::uint64_t bytes) {
+  state_->set_window(window, bytes);
 }
 
 void Packager::feed_live() {

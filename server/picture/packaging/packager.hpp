@@ -68,6 +68,8 @@ class Packager {
   void update_track(RenditionTrack track);
   // dts and pts are in channel time (ticks since 1970 in the track's timescale), monotonic in dts.
   Result<void> append(const std::string& rendition, const media::Packet& packet);
+  // A reload: how much is kept, from now on. DASH is told of a longer window with the next era.
+  void set_window(microseconds window, std::uint64_t bytes);
   // The feed has gone: what is pending becomes a last part, hinted parts become never, the segment
   // stays open until the feed returns or the era ends.
   void feed_live();

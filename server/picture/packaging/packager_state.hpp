@@ -197,6 +197,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   void kept(const std::string& id, std::uint64_t number, UtcTime start, UtcTime end,
             const SegmentDone& done, std::optional<std::uint64_t> available);
   void retire();
+  void set_window(microseconds window, std::uint64_t bytes);
   IndexedSegment indexed(const Live& rendition, const Segment& segment) const {
     return {rendition.id,  segment.number,     segment.era,       segment.discontinuity,
             segment.start, segment.first_part, segment.init->name};

@@ -26,6 +26,12 @@ void Retention::add(const std::string& rendition, std::uint64_t number, UtcTime 
   newest_ = std::max(newest_, end);
 }
 
+void Retention::set_limits(RetentionLimits limits) {
+  // A promise that want of room has lowered stays so; one that was whole follows the window.
+  promised_ = promised_ == limits_.window ? limits.window : std::min(promised_, limits.window);
+  limits_ = limits;
+}
+
 void Retention::set_listed_from(const std::string& id, std::uint64_t number) {
   Rendition& rendition = renditions_[id];
   while (rendition.expired < rendition.kept.size() &&

@@ -33,6 +33,8 @@ class Retention {
 
   void add(const std::string& rendition, std::uint64_t number, UtcTime start, UtcTime end,
            std::uint64_t bytes);
+  // Applied with the next expire(); a longer window fills as time goes on.
+  void set_limits(RetentionLimits limits);
   // After recovery: what had left the playlist already.
   void set_listed_from(const std::string& rendition, std::uint64_t number);
   // Room that the file system still has for us.

@@ -90,5 +90,26 @@ TEST(Retention, ForgottenHistoryKeepsItsGrace) {
   EXPECT_EQ(years.retention.total_bytes(), 30 * kSegment);
 }
 
+TEST(Retention, AReloadChangesWhatIsKept) {
+  Retention retention({seconds(60), 0});
+  const UtcTime start{seconds(1'000'000)};
+  const auto add = [&](int from, int upto) {
+    for (int i = from; i < upto; ++i)
+      retention.add("source", static_cast<std::uint64_t>(i), start + seconds(2 * i),
+                    start + seconds(2 * i + 2), 100);
+  };
+  add(0, 30);
+  EXPECT_TRUE(retention.expire(seconds(2)).empty());
+  retention.set_limits({seconds(20), 0});
+  EXPECT_EQ(retention.promised_window(), seconds(20));
+  const auto leaving = retention.expire(seconds(2));
+  ASSERT_EQ(leaving.size(), 1U);
+  EXPECT_EQ(leaving[0].before, 20U);
+  retention.set_limits({seconds(60), 0});
+  EXPECT_EQ(retention.promised_window(), seconds(60));
+  add(30, 50);
+  EXPECT_TRUE(retention.expire(seconds(2)).empty()) << "it fills up again";
+}
+
 }  // namespace
 }  // namespace kapok::packaging
