@@ -73,7 +73,7 @@ Result<SessionOffer> Metering::open_session(const SessionRequest& request) {
 
 Result<void> Metering::beacon(const BeaconReport& report) {
   access::SessionToken token = KAPOK_TRY(signer_->open(report.token, clock_.utc()));
-  if (overloaded_.load(std::memory_order_relaxed))
+  if (overloaded_.load(std::memory_order_relaxed) || refused_.load(std::memory_order_relaxed))
     return fail(Errc::full, "the ledger does not keep up; send the report again");
   KAPOK_TRY(post(Reported{std::move(token), report, now()}));
   beacons_total_.increment();
@@ -174,6 +174,7 @@ void Metering::write_leaves() {
         ledger_.append(std::move(leaves), [this, kept](Result<std::uint64_t> first) {
           const std::lock_guard lock(mutex_);
           in_ledger_ -= kept->size();
+          refused_.store(!first, std::memory_order_relaxed);
           // Never lost: offered again with the next round.
           if (!first) returned_.insert(returned_.end(), kept->begin(), kept->end());
           done_.notify_all();
@@ -181,6 +182,7 @@ void Metering::write_leaves() {
     if (!taken) {
       const std::lock_guard lock(mutex_);
       in_ledger_ -= count;
+      refused_.store(true, std::memory_order_relaxed);
       break;
     }
     unwritten_.erase(unwritten_.begin(), unwritten_.begin() + static_cast<std::ptrdiff_t>(count));

@@ -1,8 +1,8 @@
 // The hours wing's ear: takes facts from any shard, sessions and player reports from the API, keeps
 // the accounts on its own thread and hands leaves to the ledger. Nothing here blocks the caller;
 // the inbox is bounded and what does not fit is refused (reports) or counted (facts). Leaves that
-// the ledger refuses are kept and offered again; when too many wait, new reports are refused, so
-// that players keep them. drain() before the ledger closes.
+// the ledger refuses are kept and offered again; until it takes them new reports are refused, so
+// that players keep those. drain() before the ledger closes.
 #pragma once
 
 #include <atomic>
@@ -126,6 +126,9 @@ class Metering final : public evidence::EvidenceSink {
   bool stopping_ = false;
   bool closed_all_ = false;
   std::atomic<bool> overloaded_ = false;
+  // The ledger's last answer was no. What a player is told was taken would be in memory only, for
+  // as long as the disk is full: the player keeps it instead.
+  std::atomic<bool> refused_ = false;
   std::thread thread_;
 };
 

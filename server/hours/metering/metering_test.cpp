@@ -113,6 +113,21 @@ TEST_F(MeteringTest, LeavesThatTheLedgerRefusedAreOfferedAgain) {
   EXPECT_EQ(credited(ledger_.leaves()), 20'000);
 }
 
+TEST_F(MeteringTest, ReportsAreRefusedUntilTheLedgerTakesLeavesAgain) {
+  ledger_.refuse_next(1'000'000);
+  const SessionOffer left = metering_->open_session({"demo", {}, 0}).value();
+  deliver(left, 0, 20'000);
+  clock_.advance(std::chrono::hours(1));  // silent for so long: its leaf is written
+  metering_->settle();
+  metering_->settle();
+  const SessionOffer offer = metering_->open_session({"demo", {}, 0}).value();
+  EXPECT_EQ(metering_->beacon(played(offer, 0, 1000)).error().code, Errc::full);
+  ledger_.refuse_next(0);
+  metering_->settle();
+  metering_->settle();
+  EXPECT_TRUE(metering_->beacon(played(offer, 0, 1000)));
+}
+
 TEST_F(MeteringTest, ALedgerThatNeverTakesThemIsReported) {
   const SessionOffer offer = metering_->open_session({"demo", {}, 0}).value();
   deliver(offer, 0, 20'000);
