@@ -15,6 +15,10 @@ namespace {
 // fit below it; ServiceDescription lets a player that stalls back off to the maximum.
 constexpr milliseconds kLatencyTarget{1'200};
 constexpr milliseconds kLatencyMin{500};
+// Shaka starts this far behind the live edge and holds ServiceDescription's target (give or take
+// 0.5 s) behind that again, so the two add up to the target here; dash.js and others take only the
+// target where there is one.
+constexpr milliseconds kSuggestedDelay{400};
 constexpr milliseconds kLatencyMax{6'000};
 // How soon a player learns of a new Period or rendition; the text rarely changes, so nearly every
 // refresh is a 304.
@@ -211,7 +215,7 @@ std::string write_dash_manifest(const std::vector<EraListing>& eras, UtcTime pub
   mpd.append_attribute("publishTime") = format_utc(published).c_str();
   mpd.append_attribute("minimumUpdatePeriod") = xs_duration(kMinimumUpdatePeriod).c_str();
   mpd.append_attribute("timeShiftBufferDepth") = xs_duration(newest.window).c_str();
-  mpd.append_attribute("suggestedPresentationDelay") = xs_duration(kLatencyTarget).c_str();
+  mpd.append_attribute("suggestedPresentationDelay") = xs_duration(kSuggestedDelay).c_str();
   mpd.append_attribute("minBufferTime") = "PT1S";
   mpd.append_attribute("maxSegmentDuration") = xs_duration(longest).c_str();
   pugi::xml_node service = mpd.append_child("ServiceDescription");
