@@ -32,7 +32,7 @@ struct FakeChannels final : ChannelsPort {
 
 struct FakeSessions final : SessionsPort {
   std::vector<SessionRequest> opened;
-  std::vector<Beacon> beacons;
+  std::vector<metering::BeaconReport> beacons;
   std::vector<std::string> closed;
   std::optional<Error> refuse;
   bool throws = false;
@@ -43,7 +43,7 @@ struct FakeSessions final : SessionsPort {
     co_return OpenedSession{"00112233445566778899aabbccddeeff", "AbC", UtcTime(seconds(1)),
                             seconds(10)};
   }
-  Task<Result<void>> beacon(std::string session, Beacon beacon) override {
+  Task<Result<void>> beacon(std::string session, metering::BeaconReport beacon) override {
     if (refuse) co_return std::unexpected(*refuse);
     beacons.push_back(std::move(beacon));
     closed.push_back("beacon:" + session);
@@ -346,7 +346,7 @@ TEST_F(ApiTest, TakesABeaconAlsoAsPlainText) {
   EXPECT_EQ(response.status, 204u);
   EXPECT_TRUE(response.body.empty());
   ASSERT_EQ(sessions.beacons.size(), 1u);
-  EXPECT_THAT(sessions.beacons[0].played, ElementsAre(PlayedInterval{1, 9}));
+  EXPECT_THAT(sessions.beacons[0].played, ElementsAre(rules::Span{1, 9}));
   EXPECT_EQ(ask({.method = kPost, .path = "/api/v1/sessions/xyz/beacon", .body = text}).status,
             404u);
   EXPECT_EQ(ask({.method = kPost, .path = path, .body = "{}"}).status, 400u);
@@ -547,7 +547,7 @@ TEST_F(ApiTest, AnswersAreWhatTheDocumentPromises) {
       {.method = kPost, .path = "/api/v1/sessions", .body = R"({"channel":"demo"})"},
       {.method = kPost,
        .path = session + "/beacon",
-       .body = R"({"token":"t","seq":0,"sent_ms":0,"state":"hidden","wall_ms":0})"},
+       .body = R"({"token":"t","seq":1,"sent_ms":0,"state":"hidden","wall_ms":0})"},
       {.method = kDelete, .path = session, .token = "t"},
       {.path = "/api/v1/sessions", .token = "admin"},
       {.path = "/api/v1/reports/hours", .token = "admin"},

@@ -125,14 +125,14 @@ std::string_view openapi_schemas() {
     "base": {"type": "string", "description": "/s/<token>/; live/<channel>/... follows"},
     "expires": {"type": "string", "format": "date-time"},
     "beacon_interval_s": {"type": "integer"}}},
-"Beacon": {"type": "object", "required": ["token", "seq", "sent_ms", "state", "wall_ms"],
+"Beacon": {"type": "object", "required": ["token", "seq"],
   "properties": {
     "token": {"type": "string", "maxLength": 200},
-    "seq": {"type": "integer", "minimum": 0, "description": "Grows within a session"},
+    "seq": {"type": "integer", "minimum": 1, "description": "Grows within a session"},
     "sent_ms": {"type": "integer", "minimum": 0, "description": "The player's clock"},
     "state": {"type": "string", "enum": ["playing", "paused", "stalled", "ended", "hidden"]},
     "rate": {"type": "number", "minimum": 0, "maximum": 16, "default": 1},
-    "played": {"type": "array", "maxItems": 128,
+    "played": {"type": "array", "maxItems": 64,
       "description": "Since the beacon before, in channel time (PROGRAM-DATE-TIME)",
       "items": {"type": "object", "required": ["from_ms", "to_ms"], "properties": {
         "from_ms": {"type": "integer", "minimum": 0},

@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "server/api/beacon.hpp"
 #include "server/base/buffer.hpp"
 #include "server/base/clock.hpp"
 #include "server/base/task.hpp"
 #include "server/hours/ledger/tile.hpp"
+#include "server/hours/metering/beacon.hpp"
 #include "server/picture/channel/live_facts.hpp"
 
 namespace kapok::api {
@@ -76,7 +76,7 @@ class SessionsPort {
   // Errors: not_found (no such channel), full.
   virtual Task<Result<OpenedSession>> open(SessionRequest request) = 0;
   // Errors: denied (token of another session, or forged), timeout (expired), not_found, limit.
-  virtual Task<Result<void>> beacon(std::string session, Beacon beacon) = 0;
+  virtual Task<Result<void>> beacon(std::string session, metering::BeaconReport report) = 0;
   virtual Task<Result<void>> close(std::string session, std::string token) = 0;
   virtual Task<SessionCounts> counts() = 0;
 };

@@ -57,8 +57,8 @@ std::expected<std::string, Problem> session_id(const Call& call) {
 // Whatever its Content-Type: sendBeacon can send text/plain only without a preflight.
 Task<Answer> take_beacon(Call call) {
   const std::string session = KAPOK_CO_TRY(session_id(call));
-  Beacon beacon = KAPOK_CO_TRY(parse_beacon(call.request->body.text()));
-  auto taken = co_await call.api.services().sessions.beacon(session, std::move(beacon));
+  auto report = KAPOK_CO_TRY(metering::parse_beacon(call.request->body.text()));
+  auto taken = co_await call.api.services().sessions.beacon(session, std::move(report));
   KAPOK_CO_TRY(std::move(taken));
   co_return http::Response{204, {{"Cache-Control", "no-store"}}, {}};
 }

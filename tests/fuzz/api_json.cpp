@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "server/api/beacon.hpp"
 #include "server/api/json_reader.hpp"
 #include "server/api/rfc3339.hpp"
 
@@ -11,15 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace kapok::api;
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  if (data[0] == 'b') {
-    const auto beacon = parse_beacon(text);
-    if (!beacon) return 0;
-    if (!(beacon->rate >= 0 && beacon->rate <= kMaxPlaybackRate)) std::abort();
-    if (beacon->played.size() > kMaxPlayedIntervals) std::abort();
-    for (const PlayedInterval& played : beacon->played)
-      if (played.from_ms < 0 || played.to_ms <= played.from_ms || played.to_ms > kMaxBeaconNumber)
-        std::abort();
-  } else if (data[0] == 't') {
+  if (data[0] == 't') {
     const auto time = parse_time_or_date(text);
     // Years 0000 to 9999, and an offset of a day at most.
     if (time && (time->time_since_epoch() > std::chrono::hours(24 * 366 * 8031) ||

@@ -59,25 +59,6 @@ Task<Result<api::OpenedSession>> ApiBindings::open(api::SessionRequest request) 
                                offer->beacon_interval};
 }
 
-namespace {
-
-metering::PlayState state_of(api::ViewState state) {
-  switch (state) {
-    case api::ViewState::playing:
-    case api::ViewState::hidden:
-      return metering::PlayState::playing;
-    case api::ViewState::paused:
-      return metering::PlayState::paused;
-    case api::ViewState::stalled:
-      return metering::PlayState::stalled;
-    case api::ViewState::ended:
-      return metering::PlayState::ended;
-  }
-  return metering::PlayState::playing;
-}
-
-}  // namespace
-
 Result<void> ApiBindings::check_owner(std::string_view token, std::string_view session) const {
   const auto opened = parts_.signer.open(token, parts_.clock.utc());
   if (!opened) return std::unexpected(opened.error());
@@ -86,19 +67,8 @@ Result<void> ApiBindings::check_owner(std::string_view token, std::string_view s
   return {};
 }
 
-Task<Result<void>> ApiBindings::beacon(std::string session, api::Beacon beacon) {
-  KAPOK_CO_TRY(check_owner(beacon.token, session));
-  metering::BeaconReport report;
-  report.token = std::move(beacon.token);
-  report.sequence = beacon.seq;
-  report.sent_ms = beacon.sent_ms;
-  report.state = state_of(beacon.state);
-  report.rate_milli = static_cast<std::uint32_t>(beacon.rate * 1000 + 0.5);
-  report.visibility = beacon.visible && beacon.state != api::ViewState::hidden
-                          ? metering::Visibility::visible
-                          : metering::Visibility::hidden;
-  for (const api::PlayedInterval& played : beacon.played)
-    report.played.push_back({played.from_ms, played.to_ms});
+Task<Result<void>> ApiBindings::beacon(std::string session, metering::BeaconReport report) {
+  KAPOK_CO_TRY(check_owner(report.token, session));
   co_return parts_.metering.beacon(report);
 }
 
@@ -107,7 +77,7 @@ Task<Result<void>> ApiBindings::close(std::string session, std::string token) {
   metering::BeaconReport report;
   report.token = std::move(token);
   // Above every number that a player may send: whatever comes later is too late.
-  report.sequence = static_cast<std::uint64_t>(api::kMaxBeaconNumber) + 1;
+  report.sequence = metering::kMaxBeaconSequence + 1;
   report.state = metering::PlayState::ended;
   co_return parts_.metering.beacon(report);
 }

@@ -55,7 +55,7 @@ class ApiBindings final : public api::ChannelsPort,
   Task<Result<api::ChannelView>> find(std::string channel) override;
 
   Task<Result<api::OpenedSession>> open(api::SessionRequest request) override;
-  Task<Result<void>> beacon(std::string session, api::Beacon beacon) override;
+  Task<Result<void>> beacon(std::string session, metering::BeaconReport report) override;
   Task<Result<void>> close(std::string session, std::string token) override;
   Task<api::SessionCounts> counts() override;
 

@@ -13,7 +13,7 @@ namespace {
 namespace json = boost::json;
 
 // A whole number in [0, 2^53), written as 5 or 5.0: JavaScript does not tell them apart.
-constexpr double kMaxWhole = 9007199254740992.0;
+constexpr double kMaxWhole = static_cast<double>(kMaxBeaconSequence) + 1;
 Result<std::int64_t> whole_number(const json::object& in, std::string_view key) {
   const json::value* value = in.if_contains(key);
   if (value == nullptr || !value->is_number())
@@ -75,6 +75,9 @@ Result<BeaconReport> parse_beacon(std::string_view text) {
   if (const json::value* visible = in.if_contains("visible");
       visible != nullptr && visible->is_bool())
     out.visibility = visible->get_bool() ? Visibility::visible : Visibility::hidden;
+  if (const json::value* state = in.if_contains("state");
+      state != nullptr && state->is_string() && state->get_string() == "hidden")
+    out.visibility = Visibility::hidden;
   if (const json::value* played = in.if_contains("played"); played != nullptr)
     out.played = KAPOK_TRY(played_from(*played));
   return out;

@@ -19,6 +19,9 @@ constexpr std::size_t kMaxBeaconIntervals = 64;  // our player sends at most 16
 // One interval cannot be longer than a player may be silent for.
 constexpr std::int64_t kMaxBeaconIntervalMs = 15 * 60 * 1000;
 
+// JavaScript's largest safe integer.
+constexpr std::uint64_t kMaxBeaconSequence = (std::uint64_t{1} << 53) - 1;
+
 enum class Visibility : std::uint8_t { unknown, visible, hidden };
 enum class PlayState : std::uint8_t { playing, paused, stalled, ended };
 
