@@ -18,7 +18,7 @@ struct RenditionListing {
 
 struct EraListing {
   Era era;
-  std::optional<microseconds> duration;  // known once the era has ended
+  std::optional<microseconds> duration;  // until the next one; none while it is the last
   std::vector<RenditionListing> renditions;
 };
 

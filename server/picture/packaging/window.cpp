@@ -451,17 +451,6 @@ struct ChannelWindow::State {
   }
   std::size_t listed_eras = 1;
 
-  std::optional<microseconds> length_of(const Era& wanted) const {
-    UtcTime end = wanted.start_utc;
-    for (const auto& [id, rendition] : renditions) {
-      const Rendition& state = *rendition.state_;
-      for (const Segment& segment : state.segments)
-        if (segment.era == wanted.id)
-          end = std::max(end, utc_of(segment.start + segment.duration, state.info.timescale));
-    }
-    return end - wanted.start_utc;
-  }
-
   // Nothing until each rendition of the running era can be played, so that no player settles on a
   // channel without sound because its first audio part was 50 ms late.
   std::vector<EraListing> listings() const {
@@ -470,12 +459,8 @@ struct ChannelWindow::State {
       EraListing listing;
       listing.era = era;
       const bool newest = &era == &eras.back();
-      const bool runs = newest && !era_ended;
-      if (!newest && (&era)[1].discontinuity_sequence == era.discontinuity_sequence)
-        listing.duration = (&era)[1].start_utc - era.start_utc;
-      else if (!runs)
-        listing.duration = length_of(era);
-      if (listing.duration && *listing.duration <= microseconds(0)) continue;
+      // A grid that was moved to where it was moved from.
+      if (!newest && (&era)[1].start_utc <= era.start_utc) continue;
       // A re-anchored grid is known one segment ahead: it is told before its first segment is
       // there.
       const bool continues = &era != &eras.front() && newest &&
@@ -500,9 +485,11 @@ struct ChannelWindow::State {
       if (newest && out.empty() && waits && longest <= kSegmentsBeforeSilentSibling) continue;
       out.push_back(std::move(listing));
     }
-    // Until another Period follows, the last one has no end: a last Period with one is the end of
-    // the presentation to dash.js, and it does not come back from that.
-    if (!out.empty()) out.back().duration.reset();
+    // A Period lasts until the next one, also when its encoder went away before that: dash.js jumps
+    // to the end of a Period, and in a gap between two it would stay for ever. The last one is
+    // open: to dash.js an end is the end of the presentation, from which it does not come back.
+    for (std::size_t i = 0; i + 1 < out.size(); ++i)
+      out[i].duration = out[i + 1].era.start_utc - out[i].era.start_utc;
     return out;
   }
 };
