@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 
-from harness import CHANNEL, Encoder, Poller, Server, check, finish, note
+from harness import Encoder, Poller, Server, check, finish, note
 
 SECONDS = 10
 SLOW = 200

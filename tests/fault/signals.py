@@ -1,10 +1,11 @@
 """SIGTERM under load ends in good order within its patience; SIGHUP takes a new channel and refuses a broken
 file, and drops nobody."""
 import http.client
+import json
 import threading
 import time
 
-from harness import CHANNEL, KEY, PATIENCE, Encoder, Household, Poller, Server, check, finish, note, wait_for
+from harness import CHANNEL, PATIENCE, Encoder, Household, Poller, Server, check, finish, note, wait_for
 
 DRAIN_S = 5
 VIEWERS = 8
@@ -85,8 +86,16 @@ def reloads(server, encoder):
     wait_for(lambda: server.logged("server.restart_needed", "setting=session.ttl"), PATIENCE, "what needs a restart")
     check(not server.logged("server.restart_needed", "setting=http.port"), "http.port did not change")
 
+    server.write_config((CHANNEL, "c2"), extra='[[channel]]\nid = "c4"\n[[channel.feed]]\nname = "backup"\npriority = 3\n'
+                                               'key = "fault-key-of-a-backup"\n')
+    server.reload()
+    wait_for(lambda: server.get("/api/v1/channels/c4")[0] == 200, PATIENCE, "a channel with feeds")
+    feeds = json.loads(server.get("/api/v1/channels/c4/feeds", headers=server.admin())[1])
+    feeds = feeds if isinstance(feeds, list) else feeds["feeds"]
+    check([feed["priority"] for feed in feeds] == [3], f"priorities are not the configuration's: {feeds}")
+
     last = poller.last
-    wait_for(lambda: poller.last > last, PATIENCE, "the window's progress after three reloads")
+    wait_for(lambda: poller.last > last, PATIENCE, "the window's progress after all these reloads")
     poller.stop()
     check(poller.failures == 0, f"{poller.failures} requests failed during reloads")
     check(encoder.sending() and encoder.process.pid == feed_pid, "the publisher was dropped by a reload")
