@@ -60,13 +60,15 @@ void Packager::State::start_era(UtcTime start, std::vector<RenditionTrack> with)
 }
 
 // With sound alone there is no GOP. The first era of a run trusts the last run of the same
-// pictures, so that a restart costs viewers nothing. Later eras are measured: an encoder's keyframe
-// interval does not show in its parameters, and a wrong guess costs a second discontinuity.
+// pictures, so that a restart costs viewers nothing. Later eras trust what was measured before only
+// for the very same configuration record, which is the same encoder come back: a keyframe interval
+// does not show in the parameters, and a wrong guess costs a second discontinuity.
 bool Packager::State::timing_known() {
   timing_from_last_run = false;
   if (leader.empty()) return !tracks.empty();
-  if (std::exchange(had_pictures, true)) return false;
   const media::Track* track = track_of(tracks, leader);
+  const bool later_era = std::exchange(had_pictures, true);
+  if (later_era && timing_config != sha256(track->config.bytes())) return false;
   if (!timing || !same_rhythm_expected(*timing, leader, *track)) return false;
   timing_from_last_run = true;
   return true;
@@ -124,6 +126,7 @@ void Packager::State::remember_timing(const GopTiming& measured) {
   IndexedTiming record{leader, measured, std::string(media::name_of(track->codec)), video->width,
                        video->height};
   timing = record;
+  timing_config = sha256(track->config.bytes());
   submit_structure([record](Spool& files) {
     files.record(record);
     return Outcome{};

@@ -107,6 +107,8 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   std::optional<IndexedTiming> timing;
   bool timing_from_last_run = false;
   bool had_pictures = false;  // in an era of this run
+  // Of the configuration record that `timing` was measured with.
+  std::optional<Digest256> timing_config;
   bool running = false;
 
   // An era that waits for its first GOP.

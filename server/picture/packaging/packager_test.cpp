@@ -385,8 +385,33 @@ TEST(Packager, BeginsAnewOnceWhenTheLastRunsRhythmIsWrong) {
   station.close();
 }
 
-// Within a run the first GOP is waited for.
-TEST(Packager, AnotherRhythmOfTheSamePictureIsOneDiscontinuity) {
+// The same configuration record is the same encoder come back: its first part does not wait for a
+// GOP.
+TEST(Packager, PublishesTheFirstPartAtOnceWhenTheSameEncoderComesBack) {
+  TemporaryFolder folder;
+  Station station(options_in(folder));
+  SyntheticFeed feed;
+  feed.gop = 100;
+  station->start_era(feed.start, feed.tracks());
+  feed.push(*station, 6.5);
+  station.settle();
+  const auto before = lint_playlist(station.playlist("source")).segments.size();
+  SyntheticFeed again;
+  again.start = feed.start + seconds(8);
+  again.gop = 100;
+  station->start_era(again.start, again.tracks());
+  again.push(*station, 0.5);
+  station.settle();
+  EXPECT_GT(lint_playlist(station.playlist("source")).segments.size(), before);
+  EXPECT_NE(station.window().find("source")->find_part(32), std::nullopt);
+  again.push(*station, 10);
+  station.settle();
+  expect_clean(station, "source");
+  station.close();
+}
+
+// What that costs an encoder whose keyframe interval was changed: its parameters do not show it.
+TEST(Packager, AnotherRhythmOfTheSamePictureIsTwoDiscontinuities) {
   TemporaryFolder folder;
   Station station(options_in(folder));
   SyntheticFeed feed;
@@ -400,7 +425,7 @@ TEST(Packager, AnotherRhythmOfTheSamePictureIsOneDiscontinuity) {
   slower.push(*station, 20);
   station.settle();
   const LintedPlaylist list = lint_playlist(station.playlist("source"));
-  EXPECT_EQ(std::ranges::count_if(list.segments, &LintedSegment::discontinuity), 1);
+  EXPECT_EQ(std::ranges::count_if(list.segments, &LintedSegment::discontinuity), 2);
   EXPECT_EQ(list.target_duration, 3U);
   expect_clean(station, "source");
   expect_clean(station, "audio-zh");
