@@ -261,7 +261,8 @@ TEST(Packager, WithdrawsTheHintWhenTheFeedIsGone) {
   EXPECT_EQ(window->part_presence(hinted + 1), Presence::too_far);
   const std::uint64_t newest = live.segments.back().number;
   EXPECT_EQ(window->segment_presence({0, newest}), Presence::here);
-  EXPECT_EQ(window->segment_presence({0, newest + 1}), Presence::too_far);
+  EXPECT_EQ(window->segment_presence({0, newest + 1}), Presence::coming);
+  EXPECT_EQ(window->segment_presence({0, newest + 2}), Presence::too_far);
   station->feed_idle();
   station.settle();
   const LintedPlaylist idle = lint_playlist(station.playlist("source"));

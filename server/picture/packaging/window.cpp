@@ -18,10 +18,6 @@ namespace {
 // Parts stay fetchable by name this long after they left the playlist's list of parts; then only
 // their segment can be fetched. [RFC 8216bis 6.2.2] asks for three target durations.
 constexpr std::size_t kSegmentsWithParts = 12;
-// A player's idea of when a segment starts comes from its clock (/time is asked once), the grid and
-// buffered ends that are a sound frame off; Shaka has been seen 430 ms early. A 404 then costs it a
-// retry after a second; waiting that long on one connection costs us nothing.
-constexpr microseconds kEarliestAsked{500'000};
 // A rendition that is declared but silent does not hold the channel back longer than this.
 constexpr std::size_t kSegmentsBeforeSilentSibling = 2;
 
@@ -155,14 +151,11 @@ Presence RenditionWindow::segment_presence(const SegmentName& name) const {
   if (state_->next_discontinuity_sequence != sequence) return after_its_era(name);
   if (number <= last.number) return Presence::never;
   if (number > last.number + 1) return Presence::too_far;
-  // Also while no feed is there: the same encoder may go on where it was, and who is told 404 asks
-  // again at once (Shaka: ten times a second) where who is held waits.
-  const Ticks length =
-      media::from_microseconds(state_->era.segment_duration, state_->info.timescale);
-  // One part early is when its first chunk is coming, one more for a clock that is off.
-  const Ticks early = media::from_microseconds(
-      std::max(state_->info.part_target * 2, kEarliestAsked), state_->info.timescale);
-  return last.complete || last.duration + early >= length ? Presence::coming : Presence::too_far;
+  // The next segment is held however early it is asked for, and while no feed is there too (the
+  // same encoder may go on where it was): players prefetch it, or their clock is off, and who is
+  // told 404 asks again at once (Shaka: ten times a second), from a cache for a second too long.
+  // Who is held waits for one segment at most.
+  return Presence::coming;
 }
 
 // While the encoder was away, players went on counting in the Period that had no end yet, and stock
