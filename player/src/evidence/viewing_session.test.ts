@@ -11,6 +11,11 @@ class FakeVideo extends EventTarget {
   seeking = false;
   playbackRate = 1;
   currentTime = 0;
+  ranges: [number, number][] = [];
+  get played(): { length: number; start(i: number): number; end(i: number): number } {
+    const { ranges } = this;
+    return { length: ranges.length, start: (i) => ranges[i]![0], end: (i) => ranges[i]![1] };
+  }
   fire(name: string): void {
     this.dispatchEvent(new Event(name));
   }
@@ -155,4 +160,33 @@ test('closing is the last word and is said once', async () => {
   await settle();
   assert.deepEqual(sent.filter(({ beacon }) => beacon.state === 'ended').length, 1);
   assert.equal(played(), 2_000);
+});
+
+test('short plays between stalls that the player seeks out of are all counted', async () => {
+  await play(1);
+  for (let i = 0; i < 5; i++) {
+    const from = video.currentTime;
+    // 200 ms are played and no timeupdate comes before the seek.
+    now += 200;
+    video.ranges = [[0, from + 0.2]];
+    video.seeking = true;
+    video.currentTime = from + 0.3;
+    video.fire('seeking');
+    now += 1_000;
+    video.seeking = false;
+    video.fire('playing');
+  }
+  session.close();
+  assert.equal(Math.round(played()), 2_000);
+});
+
+test('what was played long ago behind the playhead is not played again by a seek', async () => {
+  await play(1);
+  video.ranges = [[0, 600]]; // an hour was watched before, and rewound to its start
+  now += 100;
+  video.seeking = true;
+  video.currentTime = 500;
+  video.fire('seeking');
+  session.close();
+  assert.equal(played(), 1_000);
 });

@@ -60,6 +60,8 @@ export class ViewingSession {
   // As it was while the unreported stretch played: what is reported when the page is hidden was seen.
   private visible = document.visibilityState === 'visible';
   private readonly played = new PlayedIntervals();
+  // The playhead at the last sample; null after a seek.
+  private sampled: { time: number; position_ms: number } | null = null;
   private readonly queue: BeaconQueue;
   private readonly undo: (() => void)[] = [];
 
@@ -153,6 +155,23 @@ export class ViewingSession {
     const { position_ms } = this.facts();
     if (position_ms === null || this.video.seeking) return;
     this.played.sample(position_ms, performance.now(), this.video.playbackRate);
+    this.sampled = { time: this.video.currentTime, position_ms };
+  }
+
+  // A seek has begun, so the playhead is at its target already. What was played since the last sample
+  // is what the element says: players seek over every hole after a stall, and where stalls are many
+  // the quarter seconds lost would be most of what was seen.
+  private takeTail(): void {
+    const { played } = this.video;
+    const { sampled } = this;
+    if (sampled === null) return;
+    for (let i = 0; i < played.length; i++) {
+      const end = played.end(i);
+      if (played.start(i) > sampled.time || end <= sampled.time) continue;
+      const position_ms = sampled.position_ms + (end - sampled.time) * 1000;
+      this.played.sample(position_ms, performance.now(), this.video.playbackRate);
+    }
+    this.sampled = null;
   }
 
   private sample(): void {
@@ -223,6 +242,8 @@ export class ViewingSession {
     on(this.video, 'waiting', () => {
       if (started && !this.stalling && !this.video.seeking && !this.video.paused) this.stalls++;
       this.stalling = true;
+      // Exactly here, not at the next timeupdate: a seek out of the stall may come before it.
+      this.sample();
     });
     on(this.video, 'pause', () => {
       this.sample();
@@ -231,7 +252,7 @@ export class ViewingSession {
       this.beat(this.video.ended ? 'ended' : 'paused');
     });
     on(this.video, 'seeking', () => {
-      // currentTime is the target already: what was played ends at the last sample.
+      this.takeTail();
       this.played.cut();
       if (started) this.beatSoon();
     });
