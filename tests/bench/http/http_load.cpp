@@ -1,13 +1,14 @@
 // Load for tests/bench/http, one thread, epoll. Prints one line of JSON.
 //
 //   kapok-http-load fetch   <port> <plain|tls> <path> <connections> <seconds>
-//   kapok-http-load blocked <port> <plain>     <path of a media playlist> <connections> <seconds>
-//   [delta] kapok-http-load idle    <port> <plain|tls> <path> <connections> <seconds>
+//   kapok-http-load blocked <port> <plain> <path of a media playlist> <connections> <seconds>
+//   [delta] kapok-http-load parts   <port> <plain> <path of a rendition, with '/'> <connections>
+//   <seconds> kapok-http-load idle    <port> <plain|tls> <path> <connections> <seconds>
 //
 // fetch:   each connection asks again as soon as it has the whole body; the bytes are thrown away.
-// blocked: each connection asks for the next part's playlist and again as soon as it has it;
-// lateness
-//          is how long after the first answer of a round the others came.
+// blocked: each connection asks for the next part's playlist and again as soon as it has it; the
+//          times are how long after the first answer of a round the others came.
+// parts:   the same with the hinted parts themselves: viewers at the live edge.
 // idle:    one request each, then nothing.
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -90,7 +91,7 @@ class Load {
     poll_ = ::epoll_create1(0);
     peers_.resize(arguments_.connections);
     for (Peer& peer : peers_) connect_to(peer, arguments_, context);
-    if (arguments_.mode == "blocked") find_position();
+    if (follows()) find_position();
     for (std::size_t i = 0; i < peers_.size(); ++i) {
       epoll_event event{};
       event.events = EPOLLIN;
@@ -110,8 +111,11 @@ class Load {
   }
 
  private:
+  bool follows() const { return arguments_.mode == "blocked" || arguments_.mode == "parts"; }
+
   void ask(Peer& peer) {
     std::string path = arguments_.path;
+    if (arguments_.mode == "parts") path += "p" + std::to_string(peer.next_part) + ".m4s";
     if (arguments_.mode == "blocked")
       path += "?_HLS_msn=" + std::to_string(1000 + peer.next_part / 10) +
               "&_HLS_part=" + std::to_string(peer.next_part % 10) +
@@ -163,7 +167,7 @@ class Load {
     ++answers_;
     peer.in_body = false;
     peer.head.clear();
-    if (arguments_.mode == "blocked") {
+    if (follows()) {
       const auto first = rounds_.try_emplace(peer.next_part, now).first->second;
       times_ms_.push_back(std::chrono::duration<double, std::milli>(now - first).count());
       ++peer.next_part;
@@ -177,7 +181,9 @@ class Load {
   void find_position() {
     Peer probe;
     connect_to(probe, arguments_, nullptr);
-    say(probe, "GET " + arguments_.path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const std::string playlist = arguments_.mode == "parts" ? "media.m3u8" : "";
+    say(probe,
+        "GET " + arguments_.path + playlist + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     std::string text;
     while (true) {
       const ssize_t got = ::recv(probe.fd, bytes_, sizeof bytes_, 0);
