@@ -140,11 +140,13 @@ describe('the household page', { skip: noServer() || noChromium() || noPage() },
     const strict = await launchChromium({ args: ['--autoplay-policy=document-user-activation-required'] });
     try {
       const page = await strict.newPage();
-      // Chromium refuses a video with sound, and now and then it is asked before it knows of the sound.
+      // To Chromium whatever the harness evaluates is a gesture of the user, and all gestures count.
       await page.addInitScript(() => {
         const { play } = HTMLMediaElement.prototype;
+        let touched = false;
+        addEventListener('pointerdown', () => { touched = true; }, true);
         HTMLMediaElement.prototype.play = function () {
-          if (navigator.userActivation.hasBeenActive) return play.call(this);
+          if (touched) return play.call(this);
           return Promise.reject(new DOMException('play() without a gesture', 'NotAllowedError'));
         };
       });
