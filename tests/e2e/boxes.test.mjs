@@ -6,7 +6,7 @@ import { smallClip } from './lib/clips.mjs';
 import { parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
-import { noServer, sleep } from './lib/workplace.mjs';
+import { noServer, sleep } from './lib/environment.mjs';
 
 const kSegments = 4;
 const kMaxSlew_ppm = 500;

@@ -10,7 +10,7 @@ import { smallClip } from './lib/clips.mjs';
 import { frozen, parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
-import { noServer, run, sleep, temporaryFolder, until } from './lib/workplace.mjs';
+import { noServer, run, sleep, temporaryFolder, until } from './lib/environment.mjs';
 
 const kWidth = 480;
 const kHeight = 12;

@@ -7,7 +7,7 @@ import { startPageServer } from './lib/page_server.mjs';
 import { EnhancedPush } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
 import { judge, untilMoving, watch } from './lib/watching.mjs';
-import { noServer } from './lib/workplace.mjs';
+import { noServer } from './lib/environment.mjs';
 
 describe('HEVC in Firefox', { skip: noServer() || noFirefox() }, () => {
   let server, push, pages, browser;

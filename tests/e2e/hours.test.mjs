@@ -9,7 +9,7 @@ import { smallClip } from './lib/clips.mjs';
 import { hoursReport, ledgerFiles, verifierKey, verify, viewedMs } from './lib/hours.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
-import { kRoot, noServer, sleep, temporaryFolder, until, verifyBinary } from './lib/workplace.mjs';
+import { kRoot, noServer, sleep, temporaryFolder, until, verifyBinary } from './lib/environment.mjs';
 
 const kWatch_s = Number(process.env.KAPOK_E2E_WATCH_S ?? 60);
 const kHouseholds = 3;

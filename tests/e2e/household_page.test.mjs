@@ -9,7 +9,7 @@ import { smallClip } from './lib/clips.mjs';
 import { viewedMs } from './lib/hours.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
-import { kRoot, noServer, sleep, until } from './lib/workplace.mjs';
+import { kRoot, noServer, sleep, until } from './lib/environment.mjs';
 
 const kAxe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 

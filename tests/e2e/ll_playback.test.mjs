@@ -8,7 +8,7 @@ import { startPageServer } from './lib/page_server.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
 import { judge, kLatencyBound_s, untilMoving, watch } from './lib/watching.mjs';
-import { noServer } from './lib/workplace.mjs';
+import { noServer } from './lib/environment.mjs';
 
 const kWatch_s = Number(process.env.KAPOK_E2E_PLAY_S ?? 10);
 

@@ -6,7 +6,7 @@ import { smallClip } from './lib/clips.mjs';
 import { numberOf, parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
-import { noServer, run, sleep } from './lib/workplace.mjs';
+import { noServer, run, sleep } from './lib/environment.mjs';
 
 describe('playlists and manifest', { skip: noServer() }, () => {
   let server, push;

@@ -9,7 +9,7 @@ import { numberOf, parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
 import { untilMoving, watch } from './lib/watching.mjs';
-import { noServer, sleep, until } from './lib/workplace.mjs';
+import { noServer, sleep, until } from './lib/environment.mjs';
 
 describe('an encoder reconnects with another picture size and frame rate', { skip: noServer() || noChromium() }, () => {
   let server, push, pages, browser;

@@ -9,7 +9,7 @@ import { numberOf, parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
 import { untilMoving, watch } from './lib/watching.mjs';
-import { noServer, sleep, until } from './lib/workplace.mjs';
+import { noServer, sleep, until } from './lib/environment.mjs';
 
 const kPlaylist = '/live/demo/source/media.m3u8';
 const partNumber = (part) => Number(/p(\d+)\.m4s$/.exec(part.uri)?.[1]);

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { barcodeFilter } from './barcode.mjs';
-import { kCache, run } from './workplace.mjs';
+import { kCache, run } from './environment.mjs';
 
 // Raise it when what is made changes: old files stay unused.
 const kEdition = 2;

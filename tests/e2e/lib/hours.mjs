@@ -1,7 +1,7 @@
 // The figures of GET /api/v1/reports/hours, and kapok-verify on the ledger behind them.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Program, verifyBinary } from './workplace.mjs';
+import { Program, verifyBinary } from './environment.mjs';
 
 function adminHeaders(server) {
   const path = join(server.data, 'secrets', 'admin-token');

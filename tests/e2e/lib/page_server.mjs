@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { kPageReader } from './barcode.mjs';
-import { freePort } from './workplace.mjs';
+import { freePort } from './environment.mjs';
 
 const kModules = join(dirname(dirname(fileURLToPath(import.meta.url))), 'node_modules');
 const kLibraries = {

@@ -1,7 +1,7 @@
 // Encoders. Debian's ffmpeg pushes a clip in a loop, in real time, as an OBS at a venue would.
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Program, until } from './workplace.mjs';
+import { Program, until } from './environment.mjs';
 
 const legacyEncoder = (clip, url) =>
   new Program('ffmpeg', [

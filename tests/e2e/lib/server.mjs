@@ -2,7 +2,7 @@
 // and started again with the same data when the test wants that.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, kRoot, Program, serverBinary, temporaryFolder, until } from './workplace.mjs';
+import { freePort, kRoot, Program, serverBinary, temporaryFolder, until } from './environment.mjs';
 
 export const kKey = 'e2e-publish-key-0001';
 

@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { smallClip } from './clips.mjs';
-import { kRoot, Program, sleep, temporaryFolder } from './workplace.mjs';
+import { kRoot, Program, sleep, temporaryFolder } from './environment.mjs';
 
 const kTypes = {
   '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml',

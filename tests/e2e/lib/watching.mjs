@@ -1,6 +1,6 @@
 // Watching a page of page_server.mjs and judging what was seen.
 import assert from 'node:assert/strict';
-import { sleep, until } from './workplace.mjs';
+import { sleep, until } from './environment.mjs';
 
 export const kMaxDropped = 0.1;
 // The goals are 1.5 s (LL-DASH) and 2.0 s (LL-HLS); a shared, loaded machine may miss them without any
