@@ -154,7 +154,7 @@ def ledger():
         took = time.monotonic() - began
         wait_for(lambda: server.logged("ledger.write_recovered"), PATIENCE, "the recovery's event")
         # The last visits' leaves are written with the next tick.
-        wait_for(lambda: (server.claimed_ms() or 0) >= sum(reported), 5,
+        wait_for(lambda: (server.claimed_ms() or 0) >= sum(reported), 30,
                  f"{sum(reported)} ms in the log, which is what was taken ({server.claimed_ms()} ms are)")
         encoder.stop()
         status, _ = server.terminate(15)

@@ -1,6 +1,7 @@
 """What the benchmarks share: start a program, measure its CPU and memory, find free ports, print pairs."""
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -15,9 +16,16 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the range that the kernel takes client ports from: a client that calls a server that is down for a moment
+    could otherwise be given the server's own port, and connect to itself."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def children_of(pid):
