@@ -173,6 +173,11 @@ Result<Described> describe_eac3(ByteSpan access_unit) {
   if (programmes.empty() || samples == 0)
     return fail(Errc::malformed, "E-AC-3: no independent substream 0");
   const Eac3Frame& main = programmes.front().main;
+  // [ETSI TS 102 366 F.6.2] dec3 cannot tell 16, 22.05 and 24 kHz apart; nobody broadcasts with
+  // them.
+  for (const Programme& programme : programmes)
+    if (programme.main.rate_code == 3)
+      return fail(Errc::unsupported, "E-AC-3: a sample rate of {} Hz", programme.main.rate);
   Described described;
   unsigned filled = 0;
   const auto put = [&](std::uint32_t value, unsigned count) {
@@ -216,7 +221,6 @@ Result<AudioFacts> parse_dec3(ByteSpan payload) {
     locations = in.bits(9);
   else
     in.skip(1);
-  // Half rates (rate code 3) are not told apart by dec3; nobody broadcasts with them.
   if (!in.ok() || rate_code == 3) return fail(Errc::malformed, "dec3: cut short or bad rate");
   std::uint32_t channel_map = 0;
   for (unsigned i = 0; i < 8; ++i)

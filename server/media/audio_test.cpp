@@ -102,6 +102,13 @@ TEST(DescribeEac3, CountsTheChannelsOfADependentSubstream) {
   EXPECT_EQ(*describe(Codec::eac3, "0e80200f0202").value()->audio(), *(*track)->audio());
 }
 
+// dec3 has no code for them: a rendition could be written and not read back after a restart.
+TEST(DescribeEac3, RefusesHalfSampleRates) {
+  const auto track = describe_frame(Codec::eac3, hex("0b770003e6770000"));
+  ASSERT_FALSE(track);
+  EXPECT_EQ(track.error().code, Errc::unsupported);
+}
+
 TEST(DescribeEac3, RefusesBrokenUnits) {
   EXPECT_FALSE(describe_frame(Codec::eac3, hex("0b77037f3f87c00020f8200002004000")));  // cut short
   EXPECT_FALSE(
