@@ -11,7 +11,8 @@ export const kCache = process.env.KAPOK_E2E_CACHE ?? join(kRoot, 'build', 'e2e-c
 
 export function serverBinary() {
   const named = process.env.KAPOK_BIN;
-  const candidates = named ? [named] : ['release', 'dev'].map((p) => join(kRoot, 'build', p, 'bin', 'kapok-server'));
+  // The binary, or the folder that it and kapok-verify are in.
+  const candidates = named ? [join(named, 'kapok-server'), named] : ['release', 'dev'].map((p) => join(kRoot, 'build', p, 'bin', 'kapok-server'));
   return candidates.find((path) => existsSync(path)) ?? null;
 }
 
