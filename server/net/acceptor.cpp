@@ -4,6 +4,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <cerrno>
+#include <thread>
 #include <utility>
 
 #include "server/base/clock.hpp"
@@ -70,7 +71,7 @@ Acceptor::Acceptor(tcp::acceptor socket, std::string what, Log log)
       what_(std::move(what)),
       log_(std::move(log)) {}
 
-Result<std::vector<std::unique_ptr<Acceptor>>> Acceptor::open(
+Result<std::vector<std::unique_ptr<Acceptor>>> Acceptor::try_open(
     const std::vector<boost::asio::any_io_executor>& shards, const ListenOptions& options,
     const Log& log) {
   tcp::endpoint at = KAPOK_TRY(endpoint_of(options));
@@ -95,6 +96,24 @@ Result<std::vector<std::unique_ptr<Acceptor>>> Acceptor::open(
     opened.push_back(std::unique_ptr<Acceptor>(new Acceptor(std::move(socket), options.what, log)));
   }
   return opened;
+}
+
+// A client that calls while the probe below listens leaves a half-made connection behind, which
+// keeps the port for a moment after the probe is closed; so do connections of a server that was
+// killed. Nobody listens then, and trying again helps. A port that another process listens on is
+// refused at once.
+Result<std::vector<std::unique_ptr<Acceptor>>> Acceptor::open(
+    const std::vector<boost::asio::any_io_executor>& shards, const ListenOptions& options,
+    const Log& log) {
+  constexpr int kAttempts = 40;
+  constexpr milliseconds kBetween{50};
+  for (int attempt = 1;; ++attempt) {
+    auto opened = try_open(shards, options, log);
+    if (opened || opened.error().code != Errc::conflict || attempt == kAttempts ||
+        !listener_of(options.port).empty())
+      return opened;
+    std::this_thread::sleep_for(kBetween);
+  }
 }
 
 std::uint16_t Acceptor::port() const {

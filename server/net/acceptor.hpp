@@ -26,8 +26,9 @@ struct ListenOptions {
 
 class Acceptor {
  public:
-  // One per executor, all on the same port. Errors: conflict (the port is taken; says by whom if it
-  // can be known), denied (a port below 1024), config (no such address).
+  // One per executor, all on the same port. Blocks for up to two seconds when the port is not free
+  // yet though nobody listens on it. Errors: conflict (the port is taken; says by whom if it can be
+  // known), denied (a port below 1024), config (no such address).
   static Result<std::vector<std::unique_ptr<Acceptor>>> open(
       const std::vector<boost::asio::any_io_executor>& shards, const ListenOptions& options,
       const Log& log);
@@ -39,6 +40,9 @@ class Acceptor {
   void close();
 
  private:
+  static Result<std::vector<std::unique_ptr<Acceptor>>> try_open(
+      const std::vector<boost::asio::any_io_executor>& shards, const ListenOptions& options,
+      const Log& log);
   Acceptor(boost::asio::ip::tcp::acceptor socket, std::string what, Log log);
 
   boost::asio::ip::tcp::acceptor socket_;
