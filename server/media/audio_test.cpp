@@ -151,5 +151,16 @@ TEST(DescribeMp3, RecognisesTheFrameHeader) {
   EXPECT_FALSE(describe(Codec::mp3, ""));
 }
 
+TEST(DescribeMp2, RecognisesTheFrameHeaderAndNoOtherLayer) {
+  const auto track = describe_frame(Codec::mp2, hex("fffdc404")).value();
+  EXPECT_EQ(*track->audio(), (AudioFacts{48000, 2, 1152}));
+  EXPECT_EQ(track->codec_string, "mp4a.40.33");
+  // MPEG-2 halves the rate and keeps the frame.
+  EXPECT_EQ(*describe_frame(Codec::mp2, hex("fff584c4")).value()->audio(),
+            (AudioFacts{24000, 1, 1152}));
+  EXPECT_FALSE(describe_frame(Codec::mp2, hex("fffb9464")));
+  EXPECT_FALSE(describe_frame(Codec::mp3, hex("fffdc404")));
+}
+
 }  // namespace
 }  // namespace kapok::media

@@ -8,7 +8,7 @@
 #include "server/media/avc.hpp"
 #include "server/media/flac.hpp"
 #include "server/media/hevc.hpp"
-#include "server/media/mp3.hpp"
+#include "server/media/mpeg_audio.hpp"
 #include "server/media/opus.hpp"
 
 namespace kapok::media {
@@ -97,7 +97,13 @@ Result<void> describe_by_config(Track& track) {
       return describe_eac3(track);
     case Codec::flac:
       return describe_flac(track);
+    case Codec::mp2:
     case Codec::mp3:
+    case Codec::avs2:
+    case Codec::avs3:
+    case Codec::audio_vivid:
+    case Codec::scte35:
+    case Codec::klv:
     case Codec::unknown:
       break;
   }
@@ -120,8 +126,12 @@ Result<void> describe_by_frame(Track& track, ByteSpan frame) {
       track.codec_string = "ec-3";
       return {};
     }
+    case Codec::mp2:
+      track.facts = KAPOK_TRY(mpeg_audio::parse_frame(frame, mpeg_audio::Layer::two));
+      track.codec_string = "mp4a.40.33";  // [ISO/IEC 14496-3 table 1.17] audio object type Layer-2
+      return {};
     case Codec::mp3:
-      track.facts = KAPOK_TRY(mp3::parse_frame(frame));
+      track.facts = KAPOK_TRY(mpeg_audio::parse_frame(frame, mpeg_audio::Layer::three));
       track.codec_string = "mp4a.6B";  // [mp4ra.org object types]
       return {};
     case Codec::av1:  // av1C need not hold the sequence header; then the bitstream does

@@ -25,9 +25,9 @@ struct TrackDraft {
   std::string language;
 };
 
-// Errors: malformed, unsupported, limit. AC-3, E-AC-3 and MP3 carry no record: pass the first frame
-// (AC-3 and E-AC-3 are described by the dac3 or dec3 made of it from then on). AV1 whose av1C lacks
-// the sequence header is described by its first temporal unit. Opus packets differ in length:
+// Errors: malformed, unsupported, limit. AC-3, E-AC-3, MP2 and MP3 carry no record: pass the first
+// frame (AC-3 and E-AC-3 are described by the dac3 or dec3 made of it from then on). AV1 whose av1C
+// lacks the sequence header is described by its first temporal unit. Opus packets differ in length:
 // samples_per_frame is 0, see opus::samples_of.
 Result<std::shared_ptr<const Track>> describe_track(TrackDraft draft);
 Result<std::shared_ptr<const Track>> describe_track_from_frame(TrackDraft draft,

@@ -1,6 +1,7 @@
 // A Packet is one coded access unit as it will stand in an mdat: length-prefixed NAL units for AVC
 // and HEVC (no parameter sets needed in band), OBUs without temporal delimiter for AV1, raw frames
-// for audio (AAC without ADTS). Immutable; the payload is shared and never copied.
+// for audio (AAC without ADTS), and what the container held for codecs that are not packaged.
+// Immutable; the payload is shared and never copied.
 #pragma once
 
 #include "server/base/buffer.hpp"
@@ -18,8 +19,9 @@ struct Packet {
   Ticks dts;  // in the track's timescale; unwrapped by ingest, otherwise as sent
   Ticks pts;
   Ticks duration;  // 0: unknown, the next packet tells
-  bool sync =
-      false;  // decoding can start here (closed GOP: IDR, or CRA/BLA without leading pictures)
+  // Decoding can start here (closed GOP: IDR, or CRA/BLA without leading pictures). Where the
+  // bitstream is not read: what the container says of it, true if it says nothing.
+  bool sync = false;
   Buffer payload;
   MonoTime arrival;  // when its last byte was read from the network
 };

@@ -15,10 +15,32 @@
 namespace kapok::media {
 
 enum class TrackKind : std::uint8_t { video, audio, text, metadata, opaque };
-enum class Codec : std::uint8_t { avc, hevc, av1, aac, opus, ac3, eac3, flac, mp3, unknown };
+enum class Codec : std::uint8_t {
+  avc,
+  hevc,
+  av1,
+  aac,
+  opus,
+  ac3,
+  eac3,
+  flac,
+  mp2,
+  mp3,
+  // Known by name only: they come in MPEG-TS, are reported, and leave as they came.
+  avs2,
+  avs3,
+  audio_vivid,
+  scte35,
+  klv,
+  unknown
+};
 
 std::string_view name_of(Codec codec);  // "avc", "hevc", ...
 TrackKind kind_of(Codec codec);
+// Whether its tracks may become renditions. The others are reported by the API and go out through
+// FeedSource only: no browser plays MP2 or MP3 in CMAF reliably, the rest has no CMAF form that we
+// could write without reading its bitstream.
+bool is_packaged(Codec codec);
 
 // Code points of ISO/IEC 23091-2 (CICP); 2 is "unspecified".
 struct Colour {
@@ -70,6 +92,7 @@ struct VideoFacts {
   std::optional<ContentLight> light;
   std::uint8_t nal_length_size = 4;  // AVC and HEVC only
   bool interlaced = false;           // coded as fields, or may be (AVC frame_mbs_only_flag 0)
+  bool hdr_vivid = false;            // carries dynamic metadata of T/UWA 005.1 (HEVC SEI)
   bool operator==(const VideoFacts&) const = default;
 };
 
@@ -82,6 +105,15 @@ struct AudioFacts {
 
 using TrackId = std::uint32_t;  // unique within a feed
 
+// How a track stood in an MPEG-TS program map [ISO/IEC 13818-1 2.4.4.9], so that an output can say
+// the same of it. Of a codec that is not packaged the packets are what the PES packets (or private
+// sections) held, byte for byte.
+struct TsStream {
+  std::uint8_t stream_type = 0;
+  std::optional<std::uint8_t> pes_stream_id;  // absent: its packets are whole private sections
+  Buffer descriptors;                         // the ES_info loop
+};
+
 struct Track {
   TrackId id = 0;
   TrackKind kind = TrackKind::opaque;
@@ -93,6 +125,7 @@ struct Track {
   std::string codec_string;  // RFC 6381: "hvc1.2.4.L153.B0", "mp4a.40.2"
   std::string language;      // BCP 47, empty: unknown
   std::variant<std::monostate, VideoFacts, AudioFacts> facts;
+  std::optional<TsStream> ts;  // of a track that came in MPEG-TS
 
   const VideoFacts* video() const { return std::get_if<VideoFacts>(&facts); }
   const AudioFacts* audio() const { return std::get_if<AudioFacts>(&facts); }

@@ -10,8 +10,7 @@ namespace kapok::channel {
 namespace {
 
 bool is_packaged(const media::Track& track) {
-  if (track.kind != media::TrackKind::video && track.kind != media::TrackKind::audio) return false;
-  return track.codec != media::Codec::unknown && track.codec != media::Codec::mp3;
+  return media::is_packaged(track.codec);
 }
 
 bool has_sensible_times(const media::Packet& packet, Timescale timescale) {

@@ -164,7 +164,7 @@ void write_mvex(ByteWriter& out) {
 }  // namespace
 
 bool can_write(Codec codec) {
-  return codec != Codec::unknown;
+  return media::is_packaged(codec) || codec == Codec::mp3;
 }
 
 Bytes write_init(const Track& track) {

@@ -13,7 +13,7 @@ namespace kapok::cmaf {
 
 constexpr std::uint32_t kTrackId = 1;
 
-// Whether write_init knows a sample entry for it: every codec but Codec::unknown.
+// Whether write_init knows a sample entry for it: every codec that is packaged, and MP3.
 bool can_write(media::Codec codec);
 
 // `track` comes from media::describe_track (asserted: can_write, and facts). HDR10
