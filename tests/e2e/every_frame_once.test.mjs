@@ -5,27 +5,12 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { readBarcode } from './lib/barcode.mjs';
+import { decodedNumbers } from './lib/decoded.mjs';
 import { smallClip } from './lib/clips.mjs';
 import { frozen, parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
-import { noServer, run, sleep, temporaryFolder, until } from './lib/environment.mjs';
-
-const kWidth = 480;
-const kHeight = 12;
-
-async function decodedNumbers(playlistPath) {
-  const { stdout } = await run('ffmpeg', [
-    '-hide_banner', '-loglevel', 'error', '-protocol_whitelist', 'file,http,tcp', '-i', playlistPath, '-map', '0:v:0',
-    '-vf', `crop=iw:ih/12:0:0,scale=${kWidth}:${kHeight},format=gray`, '-fps_mode', 'passthrough', '-f', 'rawvideo', 'pipe:1',
-  ]);
-  const numbers = [];
-  for (let at = 0; at + kWidth * kHeight <= stdout.length; at += kWidth * kHeight) {
-    numbers.push(readBarcode(stdout.subarray(at, at + kWidth * kHeight), kWidth, kHeight));
-  }
-  return numbers;
-}
+import { noServer, sleep, temporaryFolder, until } from './lib/environment.mjs';
 
 describe('completeness', { skip: noServer() }, () => {
   let server, push, folder, clip;

@@ -1,6 +1,7 @@
 // Where things are and how a test gets ports, folders and processes, all of which end with it.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -35,16 +36,25 @@ const kFirstPort = Number(process.env.KAPOK_E2E_FIRST_PORT ?? 22100);
 const kPorts = 100;
 let nextPort = kFirstPort + (process.pid % (kPorts / 10)) * 10;
 
-/** A TCP port of our range that nobody listens on. Kept below the ephemeral range on purpose. */
+const freeForTcp = (port) =>
+  new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+const freeForUdp = (port) =>
+  new Promise((resolve) => {
+    const probe = createSocket('udp4');
+    probe.once('error', () => resolve(false));
+    probe.bind(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+
+/** A port of our range that nobody has, TCP or UDP. Kept below the ephemeral range on purpose. */
 export async function freePort() {
   for (let tries = 0; tries < kPorts; tries++) {
     const port = nextPort;
     nextPort = nextPort + 1 >= kFirstPort + kPorts ? kFirstPort : nextPort + 1;
-    const free = await new Promise((resolve) => {
-      const probe = createServer();
-      probe.once('error', () => resolve(false));
-      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-    });
+    const free = (await freeForTcp(port)) && (await freeForUdp(port));
     if (free) return port;
   }
   throw new Error(`no free port in ${kFirstPort}..${kFirstPort + kPorts - 1}`);

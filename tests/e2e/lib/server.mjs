@@ -6,11 +6,12 @@ import { freePort, kRoot, Program, serverBinary, temporaryFolder, until } from '
 
 export const kKey = 'e2e-publish-key-0001';
 
-const tables = (id) => `
+// `own`: what the channel says instead of `key = ...`, its feeds included.
+const tables = (id, own = `key = "${kKey}"`) => `
 [[channel]]
 id = "${id}"
 title = "Channel ${id}"
-key = "${kKey}"
+${own}
 [[work]]
 id = "work-${id}"
 title = "Work ${id}"
@@ -31,17 +32,20 @@ kind = "broadcaster"
 `;
 
 export class Server {
+  /** channels: ids, or an object of id to what its table says. */
   static async start({ channels = ['demo'], config = '', set = {} } = {}) {
     const server = new Server();
+    const described = Array.isArray(channels) ? channels.map((id) => [id]) : Object.entries(channels);
     server.folder = temporaryFolder('server');
     server.ports = {
       http: await freePort(), https: await freePort(), rtmp: await freePort(), rtmps: await freePort(),
+      srt: await freePort(),
     };
     server.data = join(server.folder.path, 'data');
     mkdirSync(server.data);
     server.config = join(server.folder.path, 'kapok.toml');
     // Plain keys in the file need a file that only its owner reads.
-    writeFileSync(server.config, `${config}\n${channels.map(tables).join('\n')}\n${kEnterprise}`, { mode: 0o600 });
+    writeFileSync(server.config, `${config}\n${described.map(([id, own]) => tables(id, own)).join('\n')}\n${kEnterprise}`, { mode: 0o600 });
     server.set = {
       'rtmp.port': server.ports.rtmp,
       'rtmps.port': server.ports.rtmps,
