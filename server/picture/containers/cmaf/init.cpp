@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "server/media/language.hpp"
 #include "server/picture/containers/cmaf/box_writer.hpp"
 #include "server/picture/containers/cmaf/language.hpp"
 #include "server/picture/containers/cmaf/sample_entry.hpp"
@@ -93,7 +94,7 @@ void write_mdhd(ByteWriter& out, const Track& track) {
   out.zeros(8);
   out.u32(track.timescale);
   out.u32(0);
-  out.u16(packed_language(iso639_of(track.language)));
+  out.u16(packed_language(media::iso639_of(track.language)));
   out.u16(0);
 }
 
