@@ -51,7 +51,7 @@ class Encryption {
   // KMREQ of the caller, KMRSP of the listener.
   ByteSpan key_message() const { return key_message_; }
 
-  std::size_t overhead_bytes() const { return tag_bytes(mode_); }
+  std::size_t overhead_bytes() const { return tag_bytes(material_.mode); }
   std::string_view name() const { return name_; }  // "aes-ctr-128"
 
   // --- sending. The header's KK field must say sending_parity() when it is handed in; a
@@ -73,32 +73,37 @@ class Encryption {
   void receive_response(ByteSpan response);
 
  private:
+  // A new key on its way to the peer.
   struct Announcement {
-    Bytes message;  // empty: nothing waits
-    unsigned tries_left = 0;
+    Bytes message;
+    SecretKey key;
+    unsigned tries_left;
+    bool confirmed = false;
     std::optional<MonoTime> sent_at;
   };
+  using Ciphers = std::array<std::optional<Cipher>, 2>;  // even, odd
 
-  Encryption(CipherMode mode, SecretKey wrapping_key, const Salt& salt);
+  Encryption(const EncryptionOptions& options, const KeyMaterial& material,
+             const SecretKey& wrapping_key, ByteSpan key_message);
+  void start(std::uint32_t peer_version);
   Cipher make(Cipher::Direction direction, const SecretKey& key) const;
-  std::optional<Cipher>& slot(std::array<std::optional<Cipher>, 2>& ciphers, Parity parity);
-  void refresh();
+  void announce();
+  void switch_keys();
 
-  CipherMode mode_;
+  KeyMaterial material_;  // of the handshake
   GcmForm gcm_ = GcmForm::standard;
   SecretKey wrapping_key_;
-  Salt salt_;
   Bytes key_message_;
   std::string name_;
 
-  Parity sending_ = Parity::even;
+  Parity sending_;
   SecretKey sending_key_;
-  std::array<std::optional<Cipher>, 2> encrypting_;  // even, odd
-  std::array<std::optional<Cipher>, 2> decrypting_;
+  Ciphers encrypting_;
+  Ciphers decrypting_;
   std::uint32_t packets_ = 0;  // encrypted with the present key
-  std::uint32_t refresh_packets_ = 0;
-  std::uint32_t announce_packets_ = 0;
-  Announcement announcement_;
+  std::uint32_t refresh_packets_;
+  std::uint32_t announce_packets_;
+  std::optional<Announcement> announcement_;
 };
 
 }  // namespace kapok::srt

@@ -44,6 +44,8 @@ struct FecConfig {
   FecArq arq = FecArq::onreq;
 
   bool operator==(const FecConfig&) const = default;
+  // Where a column's groups begin: on the stairs each one row below the column before.
+  std::uint32_t first_row(std::uint32_t column) const;
 };
 
 // "fec,cols:10,rows:5,layout:staircase,arq:onreq", in any order, defaults filled in. Errors:
@@ -72,11 +74,6 @@ struct RebuiltPacket {
   Bytes payload;
 };
 
-struct SequenceRange {
-  Sequence first;
-  Sequence last;  // inclusive
-};
-
 // Running XOR over the packets of one row or column.
 struct FecClip {
   std::uint16_t length = 0;
@@ -85,6 +82,7 @@ struct FecClip {
   Bytes payload;  // as long as the longest one so far
 
   void add(const FecPacket& packet);
+  void add_payload(ByteSpan bytes);
   void clear();
 };
 
@@ -109,7 +107,7 @@ class FecSender {
     std::uint32_t collected = 0;
     FecClip clip;
   };
-  std::optional<Parity> pack(std::int8_t index, FecClip& clip) const;
+  Parity pack(std::int8_t index, FecClip& clip) const;
 
   FecConfig config_;
   Sequence row_base_;
@@ -136,7 +134,7 @@ class FecReceiver {
   // With arq onreq: packets that no parity can bring back any more, each reported once.
   std::vector<SequenceRange> take_irrecoverable();
 
-  // Of all groups together; at most kMaxFecSeries matrices of rows and columns.
+  // Of all groups together.
   std::size_t memory_bytes() const;
 
  private:
