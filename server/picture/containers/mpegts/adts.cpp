@@ -16,7 +16,6 @@ class Adts final : public AudioSyntax {
  public:
   Found next(ByteSpan bytes, More more, AudioFrame& frame) override;
   const Bytes& config() const override { return config_; }
-  bool needs_config() const override { return true; }
 
  private:
   std::uint32_t fixed_ = 0;  // of the last frame

@@ -14,10 +14,23 @@ namespace {
 // The largest frame (E-AC-3 with dependent substreams; LATM's 13 bits) is far below.
 constexpr std::size_t kMaxFrameBytes = std::size_t{128} * 1024;
 
+std::unique_ptr<AudioSyntax> make_syntax(const StreamInfo& info) {
+  switch (info.codec) {
+    case media::Codec::ac3:
+      return make_ac3();
+    case media::Codec::eac3:
+      return make_eac3();
+    case media::Codec::opus:
+      return make_opus(info.ts.descriptors.bytes());
+    default:
+      return info.ts.stream_type == kLatm ? make_latm() : make_adts();
+  }
+}
+
 class AudioLane final : public Lane {
  public:
   AudioLane(StreamInfo info, Outlet& outlet)
-      : info_(std::move(info)), outlet_(outlet), syntax_(make_adts()) {}
+      : info_(std::move(info)), outlet_(outlet), syntax_(make_syntax(info_)) {}
 
   void begin(const Start& start) override {
     info_.ts.pes_stream_id = start.stream_id;
@@ -45,7 +58,7 @@ class AudioLane final : public Lane {
  private:
   void cut(AudioSyntax::More more);
   void give(AudioFrame frame, std::optional<Stamp> stamp);
-  void describe(ByteSpan frame);
+  void describe();
   void forget() {
     position_ += bytes_.size();
     bytes_.clear();
@@ -90,7 +103,7 @@ void AudioLane::cut(AudioSyntax::More more) {
   if (bytes_.size() > kMaxFrameBytes) lost();
 }
 
-void AudioLane::describe(ByteSpan frame) {
+void AudioLane::describe() {
   media::TrackDraft draft;
   draft.id = info_.id;
   draft.codec = info_.codec;
@@ -98,15 +111,11 @@ void AudioLane::describe(ByteSpan frame) {
   draft.config = Buffer::copy_of(syntax_->config());
   draft.language = info_.language;
   described_ = syntax_->config();
-  const auto describe_draft = [&] {
-    return syntax_->needs_config() ? media::describe_track(draft)
-                                   : media::describe_track_from_frame(draft, frame);
-  };
-  auto track = describe_draft();
+  auto track = media::describe_track(draft);
   if (track && (*track)->audio() != nullptr && (*track)->audio()->sample_rate > 0) {
     // Audio is counted in samples: CMAF wants it so, and no frame length is rounded.
     draft.timescale = (*track)->audio()->sample_rate;
-    track = describe_draft();
+    track = media::describe_track(draft);
   }
   refused_ = !track;
   if (!track) {
@@ -122,7 +131,11 @@ void AudioLane::describe(ByteSpan frame) {
 }
 
 void AudioLane::give(AudioFrame frame, std::optional<Stamp> stamp) {
-  if ((!track_ && !refused_) || described_ != syntax_->config()) describe(frame.payload.bytes());
+  if (frame.payload.empty()) {
+    ++outlet_.stats.damaged_units;
+    return;
+  }
+  if ((!track_ && !refused_) || described_ != syntax_->config()) describe();
   if (!track_) return;
   const media::Timescale rate = track_->timescale;
   const media::AudioFacts* facts = track_->audio();

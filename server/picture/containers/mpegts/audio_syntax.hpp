@@ -27,10 +27,8 @@ class AudioSyntax {
   };
   enum class More : std::uint8_t { may_come, nothing };  // behind the bytes given
   virtual Found next(ByteSpan bytes, More more, AudioFrame& frame) = 0;
-  // The configuration record that frames so far make, empty while unknown; the record of codecs
-  // that describe themselves by their first frame stays empty.
+  // The configuration record that the frames so far make; empty while unknown.
   virtual const Bytes& config() const = 0;
-  virtual bool needs_config() const = 0;
 };
 
 std::unique_ptr<AudioSyntax> make_adts();

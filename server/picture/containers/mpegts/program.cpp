@@ -21,12 +21,14 @@ std::unique_ptr<Lane> make_lane(StreamInfo info, Outlet& outlet) {
     case media::Codec::avc:
     case media::Codec::hevc:
       return make_nal_lane(std::move(info), outlet);
+    case media::Codec::av1:
+      return make_av1_lane(std::move(info), outlet);
     case media::Codec::aac:
-      if (info.ts.stream_type == kAdts) return make_audio_lane(std::move(info), outlet);
-      [[fallthrough]];
+    case media::Codec::ac3:
+    case media::Codec::eac3:
+    case media::Codec::opus:
+      return make_audio_lane(std::move(info), outlet);
     default:
-      // What is not taken apart yet must not look as if it were.
-      if (media::is_packaged(info.codec)) info.codec = media::Codec::unknown;
       return make_opaque_lane(std::move(info), outlet);
   }
 }
