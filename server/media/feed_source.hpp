@@ -34,17 +34,17 @@ struct ReaderLimits {
 // reader was moved on. A later Track is a new one, or the same id with more facts. EndOfFeed:
 // nothing is on air; the subscription stays, and what comes next begins with a Discontinuity.
 //
-// Times are channel time: ticks since 1970 in the track's timescale, the same that the live window
-// has. Of all tracks they share one mapping, so sound and picture stay together; they never go back
-// while the channel exists, over reconnects and switches too, and run at the rate of this server's
-// clock, not the encoder's: right for a PCR. Tracks that the packager does not take (see
-// is_packaged) are here as well, on the same times.
+// Times are channel time, as in the live window: ticks since 1970 in the track's timescale. All
+// tracks share one mapping, so sound and picture stay together; a track's decode times only rise,
+// over reconnects, switches and restarts too; and they run at the rate of this server's clock, not
+// the encoder's: right for a PCR. Tracks that are not packaged (see is_packaged) are here as well,
+// on the same times.
 struct FeedBatch {
   std::vector<FeedItem> items;
   std::uint64_t skipped = 0;  // packets that this reader missed before this batch, by being slow
 };
 
-// Used on its reader's executor only, destruction included.
+// Used on its reader's executor only, destruction included; not destroyed while next() waits.
 class FeedSubscription {
  public:
   virtual ~FeedSubscription() = default;

@@ -30,6 +30,14 @@ std::string_view text_of(media::FeedEnd end) {
   return "unknown";
 }
 
+media::Packet at_place(const media::Packet& packet, const Placed& placed) {
+  media::Packet out = packet;
+  out.dts = placed.dts;
+  out.pts = placed.pts;
+  out.duration = placed.duration;
+  return out;
+}
+
 }  // namespace
 
 Channel::Channel(const ChannelConfig& config, ChannelServices services,
@@ -39,6 +47,14 @@ Channel::Channel(const ChannelConfig& config, ChannelServices services,
       segment_target_(config.packager.segment_target),
       services_(std::move(services)),
       era_(std::move(rendering), services_.clock, services_.log),
+      readers_(std::make_shared<FeedReaders>(
+          services_.home,
+          FeedReaders::Series{services_.metrics.gauge("kapok_channel_readers",
+                                                      "Outputs that read the channel as a feed",
+                                                      {{"channel", config.id}}),
+                              services_.metrics.counter(
+                                  "kapok_channel_reader_skipped_packets_total",
+                                  "Packets that slow readers missed", {{"channel", config.id}})})),
       live_(services_.metrics.gauge("kapok_channel_live", "1 while a feed is on air",
                                     {{"channel", config.id}})),
       eras_(services_.metrics.counter("kapok_channel_eras_total",
@@ -51,6 +67,7 @@ Channel::~Channel() {
   // Sinks may outlive us; they must not find us.
   for (Feed& feed : feeds_)
     if (feed.session) feed.session->detach();
+  readers_->close();
 }
 
 Channel::Feed Channel::make_feed(const FeedConfig& config) const {
@@ -64,7 +81,7 @@ Channel::Feed Channel::make_feed(const FeedConfig& config) const {
   feed.bytes = &metrics.counter("kapok_feed_bytes_total", "Payload bytes received", labels);
   feed.dropped = &metrics.counter(
       "kapok_feed_dropped_packets_total",
-      "Packets not packaged: before the first sync packet, stale, refused, other kinds", labels);
+      "Packets given to nobody: before the first sync packet, stale, refused", labels);
   feed.drift = &metrics.gauge("kapok_feed_drift_ppm",
                               "The encoder's clock against ours; positive: fast", labels);
   feed.discontinuities = &metrics.counter("kapok_feed_discontinuities_total",
@@ -105,6 +122,14 @@ Result<media::FeedGrant> Channel::publish(const std::string& name, media::Publis
       services_.home};
 }
 
+Result<media::FeedAccess> Channel::subscribe(media::SubscribeRequest request) {
+  if (closed_) return fail(Errc::closed, "channel {} is closing", id_);
+  media::FeedAccess access;
+  access.subscription = KAPOK_TRY(readers_->add(std::move(request.reader), request.limits));
+  access.on_air = on_air_ != nullptr ? media::OnAir::now : media::OnAir::not_yet;
+  return access;
+}
+
 void Channel::reconfigure(const ChannelConfig& config) {
   title_ = config.title;
   era_.set_window(config.packager.window, config.packager.window_bytes);
@@ -129,6 +154,7 @@ Task<> Channel::close() {
   closed_ = true;
   for (Feed& feed : feeds_)
     if (feed.session) end_session(feed, media::FeedEnd::error, "the channel is closing");
+  readers_->close();
   co_await era_.close();
 }
 
@@ -166,6 +192,14 @@ Result<void> Channel::take_track(FeedSession& session,
       services_.log.warn("feed.track_ignored", {{"feed", session.feed()},
                                                 {"track", track->id},
                                                 {"codec", media::name_of(track->codec)}});
+      break;
+    case TrackNews::beside:
+      services_.log.warn("feed.track_not_packaged", {{"feed", session.feed()},
+                                                     {"track", track->id},
+                                                     {"codec", media::name_of(track->codec)}});
+      [[fallthrough]];
+    case TrackNews::beside_updated:
+      if (!session.at_gate()) readers_->track(session.show(track->id));
       break;
     case TrackNews::changed:
       break_era(session, "its parameters changed");
@@ -216,6 +250,10 @@ void Channel::take_packet(FeedSession& session, std::shared_ptr<const media::Pac
     session.drop(1);
     return;
   }
+  if (!session.carries(*track)) {
+    if (!session.at_gate()) relay(session, *track, *packet);
+    return;
+  }
   const bool wanted = chosen(packet->arrival) == &session;
   if (session.at_gate()) {
     if (wanted) {
@@ -249,6 +287,7 @@ void Channel::go_on_air(FeedSession& session) {
   request.arrival = MonoTime(opening.feed + opening.delay);
   request.continuity = session.continuity_broken ? Continuity::broken : Continuity::may_continue;
   for (const media::TrackId id : opening.tracks) {
+    if (!media::is_packaged(session.track(id).announced->codec)) continue;
     const auto first = std::ranges::find_if(
         opening.packets, [&](const HeldPacket& held) { return held.packet->track == id; });
     request.tracks.push_back(session.render(session.track(id), *first->packet));
@@ -266,6 +305,10 @@ void Channel::go_on_air(FeedSession& session) {
   session.timeline().anchor(opening.feed, MonoTime(opening.feed + opening.delay),
                             start.at - session.lead);
   session.leave_gate();
+  session.show_all();
+  readers_->start();
+  for (const auto& [id, track] : session.tracks())
+    if (track.rendered) readers_->track(track.rendered);
   for (const HeldPacket& held : opening.packets) {
     // A jump among them starts the waiting again; the rest is from before it.
     if (session.at_gate()) break;
@@ -293,10 +336,12 @@ void Channel::put_out(FeedSession& session, const std::shared_ptr<const media::P
     case Placement::placed:
       break;
   }
-  if (!track.rendered) {
+  if (!track.rendered) {  // one that is packaged: the others are shown as they are announced
     era_.add_track(session.render(track, *packet));
+    readers_->track(track.rendered);
   } else if (track.complete_at_next_sync && (packet->sync || !video)) {
     era_.update_track(session.render(track, *packet));
+    readers_->track(track.rendered);
   }
   const Timescale timescale = track.rendered->timescale;
   if (media::to_nanoseconds(placed.pts, timescale) + nanoseconds(1000) < session.air_start) {
@@ -304,18 +349,38 @@ void Channel::put_out(FeedSession& session, const std::shared_ptr<const media::P
     return;
   }
   if (video && packet->sync) review(session, track, packet->arrival);
-  media::Packet out = *packet;
-  out.dts = placed.dts;
-  out.pts = placed.pts;
-  out.duration = placed.duration;
-  if (auto appended = era_.append(track.rendition, out, session.timeline().end() + session.lead);
-      !appended) {
+  const auto out = std::make_shared<const media::Packet>(at_place(*packet, placed));
+  const ChannelTime end = session.timeline().end() + session.lead;
+  if (!media::is_packaged(track.announced->codec)) {
+    era_.go_on(packet->arrival, end);
+  } else if (auto appended = era_.append(track.rendition, *out, end); !appended) {
     session.drop(1);
     if (!std::exchange(session.told_of_refusal, true))
       services_.log.error("feed.packet_refused", {{"feed", session.feed()},
                                                   {"rendition", track.rendition},
                                                   {"why", appended.error().message}});
+    return;
   }
+  if (readers_->empty()) return;
+  const bool entry = video ? packet->sync : !session.has_picture();
+  readers_->packet(out, entry ? FeedReaders::Place::sync : FeedReaders::Place::inside);
+}
+
+// What is not packaged goes to the readers, on the times of what is.
+void Channel::relay(FeedSession& session, FeedSession::TrackState& track,
+                    const media::Packet& packet) {
+  if (readers_->empty()) return;
+  const auto placed = session.timeline().place_beside(packet, track.announced->timescale,
+                                                      track.rendered->timescale);
+  if (!placed) {
+    session.drop(1);
+    return;
+  }
+  auto out = at_place(packet, *placed);
+  if (track.relayed_until) out.dts = std::max(out.dts, *track.relayed_until);
+  track.relayed_until = out.dts;
+  readers_->packet(std::make_shared<const media::Packet>(std::move(out)),
+                   FeedReaders::Place::inside);
 }
 
 void Channel::review(FeedSession& session, const FeedSession::TrackState& track, MonoTime arrival) {
@@ -349,6 +414,7 @@ void Channel::end_session(Feed& feed, media::FeedEnd reason, std::string_view wh
   if (on_air_ == session.get()) {
     on_air_ = nullptr;
     era_.set_idle();
+    readers_->end(reason);
     live_.set(0);
   }
   auto tell = session->detach();

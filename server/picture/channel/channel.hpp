@@ -1,7 +1,7 @@
 // A live service fed by one or more feeds: it decides which of them is on air, maps that one to
-// channel time and hands its packets to the rendering. Also what may be said about the feeds
-// (facts). Everything is called on the channel's home shard, except construction; its work per
-// packet is a few look-ups and one new Packet around the same payload.
+// channel time and hands its packets to the rendering and to the readers. Also what may be said
+// about the feeds (facts). Everything is called on the channel's home shard, except construction;
+// its work per packet is a few look-ups and one new Packet around the same payload.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -13,9 +13,10 @@
 #include "server/base/crypto.hpp"
 #include "server/base/log.hpp"
 #include "server/base/metrics.hpp"
-#include "server/media/feed.hpp"
+#include "server/media/feed_source.hpp"
 #include "server/picture/channel/era_keeper.hpp"
 #include "server/picture/channel/feed_choice.hpp"
+#include "server/picture/channel/feed_readers.hpp"
 #include "server/picture/channel/feed_session.hpp"
 #include "server/picture/channel/live_facts.hpp"
 
@@ -58,6 +59,7 @@ class Channel {
   Result<void> open();
   // The key has been checked and opened `feed`.
   Result<media::FeedGrant> publish(const std::string& feed, media::PublishRequest request);
+  Result<media::FeedAccess> subscribe(media::SubscribeRequest request);
   // Title, feeds, priorities, keys. Feeds that are gone or have another key lose their publisher.
   void reconfigure(const ChannelConfig& config);
   ChannelFacts facts() const;
@@ -91,6 +93,7 @@ class Channel {
             std::shared_ptr<const media::Packet> packet);
   void go_on_air(FeedSession& session);
   void put_out(FeedSession& session, const std::shared_ptr<const media::Packet>& packet);
+  void relay(FeedSession& session, FeedSession::TrackState& track, const media::Packet& packet);
   // Once a GOP: what changes slowly.
   void review(FeedSession& session, const FeedSession::TrackState& track, MonoTime arrival);
   // Returns the session that should be on air.
@@ -102,6 +105,7 @@ class Channel {
   microseconds segment_target_;
   ChannelServices services_;
   EraKeeper era_;
+  std::shared_ptr<FeedReaders> readers_;
   FeedChoice choice_;
   std::vector<Feed> feeds_;
   FeedSession* on_air_ = nullptr;

@@ -20,6 +20,10 @@ Task<Result<media::FeedGrant>> publish_at_home(std::shared_ptr<Channel> channel,
                                                media::PublishRequest request) {
   co_return channel->publish(feed, std::move(request));
 }
+Task<Result<media::FeedAccess>> subscribe_at_home(std::shared_ptr<Channel> channel,
+                                                  media::SubscribeRequest request) {
+  co_return channel->subscribe(std::move(request));
+}
 Task<Result<void>> open_at_home(std::shared_ptr<Channel> channel) {
   co_return channel->open();
 }
@@ -121,6 +125,15 @@ Task<Result<media::FeedGrant>> ChannelDirectory::open_here(media::PublishRequest
     services_.log.warn("publish.denied",
                        {{"channel", id}, {"peer", peer}, {"why", granted.error().message}});
   co_return granted;
+}
+
+Task<Result<media::FeedAccess>> ChannelDirectory::subscribe(media::SubscribeRequest request) {
+  if (!is_valid_id(request.channel)) co_return fail(Errc::not_found, "no such channel");
+  const auto entries = co_await run_on(services_.shards.front(), entries_here(request.channel));
+  if (entries.empty()) co_return fail(Errc::not_found, "no such channel");
+  auto access = co_await run_on(entries.front().home,
+                                subscribe_at_home(entries.front().channel, std::move(request)));
+  co_return access;
 }
 
 Task<Result<void>> ChannelDirectory::configure(std::vector<ChannelConfig> channels) {

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/media/feed.hpp"
+#include "server/media/feed_source.hpp"
 #include "server/picture/channel/channel.hpp"
 
 namespace kapok::channel {
@@ -31,12 +31,14 @@ struct DirectoryServices {
   Metrics& metrics;
 };
 
-class ChannelDirectory final : public media::FeedDirectory {
+class ChannelDirectory final : public media::FeedDirectory, public media::FeedSource {
  public:
   explicit ChannelDirectory(DirectoryServices services);
   ~ChannelDirectory() override;  // close() first
 
   Task<Result<media::FeedGrant>> open(media::PublishRequest request) override;
+
+  Task<Result<media::FeedAccess>> subscribe(media::SubscribeRequest request) override;
 
   // Makes it so, at start and on SIGHUP: new channels open, those gone are drained, those whose
   // packaging changed are drained and opened anew (numbers go on, from the spool); the others are

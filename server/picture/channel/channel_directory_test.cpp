@@ -6,6 +6,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <future>
 #include <thread>
 
 #include "server/picture/channel/recorded_rendering_test.hpp"
@@ -157,6 +158,61 @@ TEST_F(Directory, PacketsFromAnotherShardReachTheRendering) {
     EXPECT_EQ(records["one"]->eras.size(), 1U);
     EXPECT_EQ(records["one"]->packets.size(), 200U);
   });
+}
+
+Task<> read_all(std::unique_ptr<media::FeedSubscription> subscription,
+                std::vector<media::FeedItem>& items) {
+  while (true) {
+    auto batch = co_await subscription->next();
+    if (!batch) co_return;
+    for (media::FeedItem& item : batch->items) items.push_back(std::move(item));
+  }
+}
+
+TEST_F(Directory, AChannelIsReadFromAnotherShard) {
+  ASSERT_TRUE(await(directory->configure({config("one"), config("two")})));
+  const auto reader = contexts[kShards].get_executor();
+  EXPECT_EQ(
+      await(directory->subscribe({.channel = "none", .reader = reader, .limits = {}})).error().code,
+      Errc::not_found);
+  std::array<std::vector<media::FeedItem>, 3> read;
+  std::vector<std::future<void>> readers;
+  for (auto& items : read) {
+    auto access = await(directory->subscribe(
+        {.channel = "one", .reader = reader, .limits = {.time = seconds(3'600)}}));
+    ASSERT_TRUE(access);
+    EXPECT_EQ(access->on_air, media::OnAir::not_yet);
+    readers.push_back(boost::asio::co_spawn(contexts[kShards],
+                                            read_all(std::move(access->subscription), items),
+                                            boost::asio::use_future));
+  }
+  auto grant = await(directory->open(request("one", "one-key")));
+  ASSERT_TRUE(grant);
+  on(grant->home, [&] {
+    EXPECT_TRUE(
+        grant->sink->accept(std::make_shared<const media::Track>(video_track(1, 1000, {50, 1}))));
+  });
+  const MonoTime began = clock.mono();
+  for (int i = 0; i < 500; ++i)
+    boost::asio::post(grant->home, [&, i] {
+      auto packet = std::make_shared<media::Packet>();
+      packet->track = 1;
+      packet->dts = packet->pts = {i * 20};
+      packet->sync = i % 50 == 0;
+      packet->payload = Buffer(Bytes(1000));
+      packet->arrival = began + milliseconds(i * 20);
+      EXPECT_TRUE(grant->sink->accept(std::shared_ptr<const media::Packet>(std::move(packet))));
+    });
+  on(grant->home, [&] { EXPECT_TRUE(grant->sink->accept(media::EndOfFeed{})); });
+  // A round trip of every reader is behind all packets: then closing takes nothing from them.
+  for (int i = 0; i < 3; ++i) {
+    on(reader, [] {});
+    on(grant->home, [] {});
+  }
+  on(reader, [] {});
+  ASSERT_TRUE(await(directory->configure({config("two")}))) << "the channel is removed";
+  for (auto& reader_ended : readers) reader_ended.get();
+  for (const auto& items : read) EXPECT_EQ(items.size(), 502U) << "a track, packets, the end";
 }
 
 TEST_F(Directory, NothingOpensOnceItIsClosed) {

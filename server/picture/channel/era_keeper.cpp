@@ -53,7 +53,7 @@ EraKeeper::Start EraKeeper::begin(AirRequest request) {
   const UtcTime start{std::chrono::duration_cast<microseconds>(at)};
   log_.info("era.started",
             {{"feed", feed_}, {"start", format_utc(start)}, {"tracks", tracks_.size()}});
-  rendering_->start_era(start, std::move(request.tracks));
+  if (!request.tracks.empty()) rendering_->start_era(start, std::move(request.tracks));
   return {at, true};
 }
 
@@ -72,13 +72,17 @@ void EraKeeper::update_track(packaging::RenditionTrack track) {
 
 Result<void> EraKeeper::append(const std::string& rendition, const media::Packet& packet,
                                ChannelTime end) {
-  last_arrival_ = std::max(last_arrival_, packet.arrival);
-  end_ = std::max(end_, end);
+  go_on(packet.arrival, end);
   const auto [last, first] = last_.try_emplace(rendition, packet.dts);
   if (!first && packet.dts <= last->second)
     return fail(Errc::malformed, "dts {} does not follow {}", packet.dts.count, last->second.count);
   last->second = packet.dts;
   return rendering_->append(rendition, packet);
+}
+
+void EraKeeper::go_on(MonoTime arrival, ChannelTime end) {
+  last_arrival_ = std::max(last_arrival_, arrival);
+  end_ = std::max(end_, end);
 }
 
 void EraKeeper::set_live() {

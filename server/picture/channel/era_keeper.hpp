@@ -24,8 +24,9 @@ enum class Continuity : std::uint8_t {
 
 struct AirRequest {
   std::string feed;
-  std::vector<packaging::RenditionTrack> tracks;  // timescale already that of the channel
-  MonoTime arrival;                               // of the first packet, without jitter
+  // Timescale already that of the channel. None: nothing to package, the rendering rests.
+  std::vector<packaging::RenditionTrack> tracks;
+  MonoTime arrival;  // of the first packet, without jitter
   Continuity continuity = Continuity::may_continue;
 };
 
@@ -49,6 +50,8 @@ class EraKeeper {
   // The packet is in channel time; `end`: where the timeline now ends, as presented. Errors: the
   // rendering's, and a packet that does not follow the last one of its rendition.
   Result<void> append(const std::string& rendition, const media::Packet& packet, ChannelTime end);
+  // Something was put out that the rendering does not take.
+  void go_on(MonoTime arrival, ChannelTime end);
   void set_window(microseconds window, std::uint64_t bytes) {
     rendering_->set_window(window, bytes);
   }

@@ -1,5 +1,6 @@
 #include "server/picture/channel/feed_session.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/media/describe.hpp"
@@ -11,6 +12,10 @@ namespace {
 
 bool is_packaged(const media::Track& track) {
   return media::is_packaged(track.codec);
+}
+
+bool is_picture_or_sound(const media::Track& track) {
+  return track.kind == media::TrackKind::video || track.kind == media::TrackKind::audio;
 }
 
 bool has_sensible_times(const media::Packet& packet, Timescale timescale) {
@@ -54,35 +59,74 @@ Result<TrackNews> FeedSession::announce(const std::shared_ptr<const media::Track
   if (track->timescale == 0) return fail(Errc::malformed, "track {} without timescale", track->id);
   const auto found = tracks_.find(track->id);
   if (found == tracks_.end()) {
+    if (tracks_.size() >= kMaxTracks && !is_packaged(*track)) return TrackNews::ignored;
     if (tracks_.size() >= kMaxTracks) return fail(Errc::limit, "more than {} tracks", kMaxTracks);
-    tracks_[track->id].announced = track;
-    if (!is_packaged(*track)) return TrackNews::ignored;
-    gate_.announce(track->id, track->kind);
-    timeline_.set_track(*track);
-    return TrackNews::fresh;
+    TrackState& state = tracks_[track->id];
+    state.announced = track;
+    if (!is_packaged(*track)) {
+      if (carries(state)) expect(*track);
+      return TrackNews::beside;
+    }
+    expect(*track);
+    return end_readers_alone() ? TrackNews::changed : TrackNews::fresh;
   }
   TrackState& state = found->second;
   const std::shared_ptr<const media::Track> before = std::exchange(state.announced, track);
   if (!is_packaged(*track)) {
-    return is_packaged(*before)
-               ? Result<TrackNews>(fail(Errc::unsupported,
-                                        "track {} changed to a codec that is not packaged",
-                                        track->id))
-               : TrackNews::unchanged;
+    if (carries(state)) expect(*track);
+    if (!is_packaged(*before)) return TrackNews::beside_updated;
+    gate_.withdraw(track->id);
+    return TrackNews::changed;
   }
   if (same_parameters(*before, *track)) {
     if (before->facts == track->facts) return TrackNews::unchanged;
     state.complete_at_next_sync = true;
     return TrackNews::updated;
   }
-  gate_.announce(track->id, track->kind);
-  timeline_.set_track(*track);
+  expect(*track);
   state.complete_at_next_sync = true;
-  return is_packaged(*before) ? TrackNews::changed : TrackNews::fresh;
+  const bool begins = end_readers_alone();
+  if (!is_packaged(*before)) state.rendered.reset();
+  return is_packaged(*before) || begins ? TrackNews::changed : TrackNews::fresh;
+}
+
+void FeedSession::expect(const media::Track& track) {
+  gate_.announce(track.id, track.kind);
+  timeline_.set_track(track);
+}
+
+void FeedSession::begin_readers_alone() {
+  const auto packaged = [](const auto& entry) { return is_packaged(*entry.second.announced); };
+  if (std::ranges::any_of(tracks_, packaged)) return;
+  for_readers_alone_ = true;
+  for (const auto& [id, state] : tracks_)
+    if (carries(state)) expect(*state.announced);
+}
+
+bool FeedSession::end_readers_alone() {
+  if (!std::exchange(for_readers_alone_, false)) return false;
+  for (const auto& [id, state] : tracks_)
+    if (!is_packaged(*state.announced)) gate_.withdraw(id);
+  return true;
+}
+
+bool FeedSession::carries(const TrackState& state) const {
+  return is_packaged(*state.announced) ||
+         (for_readers_alone_ && is_picture_or_sound(*state.announced));
+}
+
+bool FeedSession::has_picture() const {
+  return std::ranges::any_of(tracks_, [&](const auto& entry) {
+    const TrackState& state = entry.second;
+    return state.rendered && carries(state) && state.announced->kind == media::TrackKind::video;
+  });
 }
 
 FeedSession::TrackState* FeedSession::measure(std::shared_ptr<const media::Packet>& packet) {
   last_packet_ = packet->arrival;
+  if (!first_packet_) first_packet_ = packet->arrival;
+  if (!for_readers_alone_ && packet->arrival - *first_packet_ >= kWaitForPackaged)
+    begin_readers_alone();
   ++packets_;
   bytes_ += packet->payload.size();
   const auto found = tracks_.find(packet->track);
@@ -97,7 +141,7 @@ FeedSession::TrackState* FeedSession::measure(std::shared_ptr<const media::Packe
   }
   if (const auto feed = feed_time(packet->dts, state.announced->timescale))
     state.meter.add(*feed, packet->payload.size(), packet->sync);
-  return is_packaged(*state.announced) ? &state : nullptr;
+  return &state;
 }
 
 packaging::RenditionTrack FeedSession::render(TrackState& track, const media::Packet& first) {
@@ -108,6 +152,20 @@ packaging::RenditionTrack FeedSession::render(TrackState& track, const media::Pa
   track.rendition = names_.name(*rendered);
   track.complete_at_next_sync = false;
   return {track.rendition, track.rendered};
+}
+
+std::shared_ptr<const media::Track> FeedSession::show(media::TrackId id) {
+  TrackState& state = tracks_.at(id);
+  auto shown = std::make_shared<media::Track>(*state.announced);
+  shown->timescale = output_timescale(*shown);
+  state.rendered = shown;
+  state.complete_at_next_sync = false;
+  return shown;
+}
+
+void FeedSession::show_all() {
+  for (const auto& [id, state] : tracks_)
+    if (!is_packaged(*state.announced)) show(id);
 }
 
 void FeedSession::wait_at_gate() {
@@ -141,6 +199,7 @@ void FeedSession::fill(FeedFacts& facts, MonoTime now) const {
     out.rendition = state.rendition;
     if (const auto* video = track.video()) out.video = *video;
     if (const auto* audio = track.audio()) out.audio = *audio;
+    if (track.ts) out.ts_stream_type = track.ts->stream_type;
     state.meter.fill(out);
   }
 }

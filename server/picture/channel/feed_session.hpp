@@ -23,7 +23,9 @@ class Channel;
 
 enum class TrackNews : std::uint8_t {
   unchanged,
-  ignored,  // a kind or codec that is not packaged
+  ignored,  // one too many
+  beside,   // not packaged, for readers only
+  beside_updated,
   fresh,
   updated,  // facts only
   changed,  // packets that follow need another init segment
@@ -33,6 +35,9 @@ class FeedSession final : public FeedIntake {
  public:
   // Real feeds have a picture, some sound, some captions; more is an attack or a bug.
   static constexpr std::size_t kMaxTracks = 32;
+  // With nothing but tracks that are not packaged (AVS3, say) a feed goes on air for its readers
+  // alone, once no other has come for this long: longer than a GOP that hides its parameters.
+  static constexpr nanoseconds kWaitForPackaged = seconds(3);
   // The deepest reordering of any codec, 16 frames, at 2 frames a second.
   static constexpr nanoseconds kMaxComposition = seconds(8);
 
@@ -42,7 +47,8 @@ class FeedSession final : public FeedIntake {
     std::string rendition;                         // empty: not packaged
     TrackMeter meter;
     Unwrapper unwrap;
-    bool complete_at_next_sync = true;  // see media::enriched
+    bool complete_at_next_sync = true;          // see media::enriched
+    std::optional<media::Ticks> relayed_until;  // dts, of a track beside
   };
 
   FeedSession(Channel& channel, std::string feed, media::PublishRequest request, Counter& dropped,
@@ -54,11 +60,18 @@ class FeedSession final : public FeedIntake {
 
   Result<TrackNews> announce(const std::shared_ptr<const media::Track>& track);
   // Counts it and undoes a wrap that ingest missed; nullptr when its track was never announced or
-  // is not packaged, or its times are beyond sense.
+  // its times are beyond sense.
   TrackState* measure(std::shared_ptr<const media::Packet>& packet);
   TrackState& track(media::TrackId id) { return tracks_.at(id); }
+  const std::map<media::TrackId, TrackState>& tracks() const { return tracks_; }
+  // Whether the track goes through gate and timeline; the others only follow them.
+  bool carries(const TrackState& track) const;
+  bool has_picture() const;  // on air
   // Gives it its rendition and what an init segment is made from, at its first (sync) packet.
   packaging::RenditionTrack render(TrackState& track, const media::Packet& first);
+  // What readers are told of a track that is not packaged.
+  std::shared_ptr<const media::Track> show(media::TrackId id);
+  void show_all();
   // Back to waiting for an era's start.
   void wait_at_gate();
   void leave_gate() { at_gate_ = false; }
@@ -88,6 +101,11 @@ class FeedSession final : public FeedIntake {
   bool told_of_haste = false;
 
  private:
+  void expect(const media::Track& track);
+  // Unless something is to be packaged.
+  void begin_readers_alone();
+  bool end_readers_alone();  // false: they were not alone
+
   Channel* channel_;
   std::string feed_;
   media::PublishRequest request_;
@@ -100,6 +118,8 @@ class FeedSession final : public FeedIntake {
   StartGate gate_;
   Timeline timeline_;
   bool at_gate_ = true;
+  bool for_readers_alone_ = false;
+  std::optional<MonoTime> first_packet_;
   std::uint64_t packets_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t dropped_ = 0;

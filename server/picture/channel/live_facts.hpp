@@ -20,6 +20,7 @@ struct TrackFacts {
   std::string codec_string;
   std::string language;
   std::string rendition;  // empty: not packaged
+  std::optional<std::uint8_t> ts_stream_type;
   std::optional<media::VideoFacts> video;
   std::optional<media::AudioFacts> audio;
   double frames_per_second = 0;       // measured, over the last seconds

@@ -16,6 +16,11 @@ void StartGate::announce(media::TrackId track, media::TrackKind kind) {
   announced_[track] = kind;
 }
 
+void StartGate::withdraw(media::TrackId track) {
+  announced_.erase(track);
+  forget(track);
+}
+
 void StartGate::add(HeldPacket held) {
   const media::Packet& packet = *held.packet;
   const auto kind = announced_.find(packet.track);

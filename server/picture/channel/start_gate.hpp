@@ -48,6 +48,7 @@ class StartGate {
   static constexpr nanoseconds kMaxBurst = seconds(1);
 
   void announce(media::TrackId track, media::TrackKind kind);
+  void withdraw(media::TrackId track);
   void add(HeldPacket held);
   bool ready() const;
   // Valid when ready; the gate is empty afterwards, the announcements stay.

@@ -160,6 +160,18 @@ Placement Timeline::place(const media::Packet& packet, Placed& placed) {
   return Placement::placed;
 }
 
+std::optional<Placed> Timeline::place_beside(const media::Packet& packet, Timescale in,
+                                             Timescale out) const {
+  const std::optional<nanoseconds> feed = feed_time(packet.dts, in);
+  if (!feed || *feed - newest_ > kMaxApart || newest_ - *feed > kMaxApart) return std::nullopt;
+  Placed placed;
+  placed.dts.count = ticks_at(channel_time(*feed), out);
+  placed.pts = placed.dts + media::rescale(packet.pts - packet.dts, in, out);
+  if (packet.duration.count > 0 && packet.duration.count / in < kMaxFrame.count())
+    placed.duration = media::rescale(packet.duration, in, out);
+  return placed;
+}
+
 // Arrival is judged by one track only: audio may be sent half a second before its picture, and the
 // smallest delay of both would then be the audio's.
 void Timeline::observe(media::TrackId id, const media::Packet& packet, nanoseconds feed) {

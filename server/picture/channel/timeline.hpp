@@ -85,6 +85,11 @@ class Timeline {
   // `placed` is filled for Placement::placed only.
   Placement place(const media::Packet& packet, Placed& placed);
 
+  // A packet of a track that was not set: at the mapping as it is, which it does not move. nullopt:
+  // its time does not belong to what is on air.
+  std::optional<Placed> place_beside(const media::Packet& packet, Timescale in,
+                                     Timescale out) const;
+
   // Where feed time stands in channel time.
   ChannelTime channel_time(nanoseconds feed) const { return feed + offset_ + slew_at(feed); }
   ChannelTime end() const { return end_; }  // of everything placed
