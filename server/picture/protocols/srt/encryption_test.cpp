@@ -149,6 +149,53 @@ TEST(Encryption, DecryptsWhatLibsrtSent) {
   }
 }
 
+// What libsrt 1.5.5 and 1.5.3 sent with AES-GCM: one TS null packet and its tag.
+TEST(Encryption, OpensWhatLibsrtSealed) {
+  const struct {
+    unsigned key_bytes;
+    std::uint32_t version;
+    std::string_view key_material;
+    std::string_view packet;
+  } kCases[] = {
+      {16, 0x010505,
+       "122029010000000004010200000004044bd3d9e506bb8d350f82aa781ed7e7b48051059c197ba33019ad"
+       "769da600e0fc114b2b18c75fcaf9",
+       "33cd49cec80000010004bbb336216d9476756e53c9cbc56fe638e50241e1e4f5078f61845052df2a87f1"
+       "ee59f1a6d2ae245c1a925d498b7d1660747748b45f27481b6a5750519ae5922f6f1a9ef9b360fc412d8b"
+       "47b421276c07bc0f63fa306815fcea6a2139c700b7980c002ac39d8674c3f34f9db6a25e899f618dfc77"
+       "8ecac02dde8b409f9b240b7ede4d1bbf0c28b98019e13634233f50bed1f262e30047d2b99b8431610a63"
+       "6dd79416055479538b385c6c1250c2a2c1683383ff1c68fd1e09e84b2aaf8e8dcd9cfbd6952366c87613"
+       "b255a9691bb861f70200"},
+      {32, 0x010505,
+       "122029010000000004010200000004080459172d5ca06f919eb3857dceacc91eeedab84a6e0dbd8c3551"
+       "a9a8486951b86a6d23a99cfbba44f936ef50906d046c260b625ebb69ad74",
+       "21ace290c80000010004e9291603c8e30a881919c8f52d8af31a1a9a5a52d483c1c88f42ab408ba342fb"
+       "af26ea658d5c41a7d56411f8523895201ee87477053e60f2ef0d8c7cff375e115a687bd68ba4315411a5"
+       "43592bcfb6ecabd4818b64c0adc9a75e86aa26961efa44139dd80555731db725f4b0759771d034eb71c2"
+       "43d01910cb3eecfd439aeb7f4c059fe1fafc19dbc07769e9efd4880d77a0229a78ba4ba40e6f4be8fb5d"
+       "d36317008affd72cb76964ce000379a2e6ed5b7c08ae97b59da6c8e6e32e50feb183339f1997e985b7c1"
+       "ac8a304da1742c052881"},
+      {16, 0x010503,
+       "12202901000000000401020000000404268b2696273f55975128cced59db1ebbe758170e5bcf73e0c62a"
+       "5d66ddad7d693cdda33fc7facf97",
+       "548066fbc80000010004caf91190a2c79d0aa7e3de45678fb45bed8ad783f499f1562fac5077adf5eaae"
+       "eedb05b2fb24c20b3e210350278f2352a94882a3e8f63a3d682ff2a1ffd3e1cd04cf47bff7f9bbd9bd10"
+       "58af7981545755ad0e88be275fb450b024642ac584ed62b780bcce4265ae5992f5920a5faeadc862083e"
+       "a380cdcabfa986b45172f216d7bc0c82ba63166ec8569f5d5edca5fa2554ec7797e5aac296958a7697d3"
+       "c06887dbef67c115882326c92ebb505264a6b3c5f23e2d49d1ef7d971402b0acc4751cc3238252400bec"
+       "f7f0801f6cf55ec25d2f"},
+  };
+  for (const auto& c : kCases) {
+    const auto listener = Encryption::accept(options(), *from_hex(c.key_material), c.version);
+    ASSERT_TRUE(listener) << listener.error().why;
+    EXPECT_EQ((*listener)->name(), fmt::format("aes-gcm-{}", c.key_bytes * 8));
+    Bytes packet = *from_hex(c.packet);
+    const std::span<std::byte> payload = std::span(packet).subspan(16);
+    EXPECT_EQ((*listener)->decrypt(PacketHead(packet.data(), 16), payload, payload), 188U);
+    EXPECT_EQ(to_hex(payload.first(10)), "471fff1000000000ffff");
+  }
+}
+
 TEST(Encryption, PacketsWithoutAKnownKeyAreNotDecrypted) {
   const Pair pair = connected(options());
   const Bytes sealed(50);

@@ -9,7 +9,9 @@
 // retransmissions are not fed) and asks for parity before the next new packet; the receiver hands
 // in every data packet BEFORE decryption and treats a rebuilt one as if it had arrived. A parity
 // packet is a data packet with message number 0, the sequence number of the last one sent, PP = 3,
-// and is never encrypted, retransmitted, acknowledged or reported. Used from one thread.
+// and is never encrypted, retransmitted, acknowledged or reported. Parity does not cover the
+// message number, which GCM authenticates: libsrt gives a rebuilt packet 1 and then cannot open it;
+// in live mode it follows from a neighbour's. Used from one thread.
 #pragma once
 
 #include <cstdint>
@@ -65,8 +67,7 @@ struct FecPacket {
   ByteSpan payload;
 };
 
-// A packet that the receiver rebuilt; what was not covered by parity (PP, O, R, message number) is
-// that of a single whole message [libsrt srtcore/fec.cpp, RcvRebuild].
+// A packet that the receiver rebuilt; PP, O and R are those of a whole message, not retransmitted.
 struct RebuiltPacket {
   Sequence sequence;
   std::uint32_t timestamp = 0;

@@ -120,7 +120,7 @@ struct FecReceiver::State {
           cells.base < oldest())
         continue;
       std::int64_t at = cells.base;
-      while (mark(at)) at += cells.step;
+      for (std::uint32_t i = 1; i < cells.count && mark(at); ++i) at += cells.step;
       // A parity packet that does not belong to these packets gives any length.
       if (found->clip.length == 0 || found->clip.length > max_payload_bytes) continue;
       RebuiltPacket packet{.sequence = sequence_of(at),
