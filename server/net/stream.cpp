@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <boost/asio/async_result.hpp>
 #include <cerrno>
 #include <utility>
 
@@ -194,9 +195,17 @@ Moved Stream::send_plain(ByteSpan first, ByteSpan second) {
 }
 
 Task<bool> Stream::wait(Ready what) {
-  const auto which = what == Ready::read ? tcp::socket::wait_read : tcp::socket::wait_write;
-  auto [error] = co_await socket_.async_wait(which, kAsValue);
-  co_return !error && socket_.is_open();
+  // Not a coroutine itself: every idle connection keeps what a wait allocates.
+  return boost::asio::async_initiate<decltype(boost::asio::use_awaitable), void(bool)>(
+      [this, what](auto handler) {
+        const auto which = what == Ready::read ? tcp::socket::wait_read : tcp::socket::wait_write;
+        socket_.async_wait(
+            which, [this, handler = std::move(handler)](boost::system::error_code error) mutable {
+              // After an error the stream may be gone.
+              handler(!error && socket_.is_open());
+            });
+      },
+      boost::asio::use_awaitable);
 }
 
 std::uint64_t Stream::acknowledged_bytes() const {

@@ -127,16 +127,40 @@ Task<> Connection::run() {
   stream_->close();
 }
 
+// Thousands of connections wait in here at a time, for a request or holding one: no frame but this
+// one's and the wait's lives then.
 Task<> Connection::serve() {
   unsigned in_a_row = 0;
   while (stream_->is_open() && !finishing_) {
     const bool waited = pending_.empty();
-    const std::size_t head_size = co_await read_head();
-    if (head_size == 0) co_return;
+    if (waited) pending_ = {};  // an idle connection holds no buffer
+    watchdog_.arm(shard_.shared.limits.idle);
+    bool header_deadline = false;
+    Heard heard = waited ? Heard{} : hear(Source::pending);
+    while (heard.head_size == 0) {
+      if (!pending_.empty() && !header_deadline) {
+        header_deadline = true;
+        watchdog_.arm(shard_.shared.limits.header);
+      }
+      const bool open = co_await stream_->wait(net::Ready::read);
+      if (!open || (finishing_ && pending_.empty())) co_return;
+      heard = hear(Source::socket);
+      if (heard.closed) co_return;
+    }
     busy_ = true;
-    const After after = co_await answer(head_size);
+    After after = co_await answer(heard.head_size);
+    while (after == After::hold) {
+      shard_.metrics.waiting_requests.add(1);
+      co_await shard_.live.wait(waiter_, held_->channel, held_->rendition);
+      shard_.metrics.waiting_requests.add(-1);
+      if (!stream_->is_open()) co_return;
+      current_.keep_alive = current_.keep_alive && !finishing_;
+      const auto patience = waiter_.woken == Woken::gave_up ? Patience::exhausted : Patience::woken;
+      after = co_await answer_media(*std::exchange(held_, std::nullopt), patience);
+    }
     busy_ = false;
-    if (after == After::linger) co_await linger();
+    if (after == After::linger || (after == After::close && current_.has_unread_body))
+      co_await linger();
     if (after != After::next_request || finishing_) break;
     in_a_row = waited ? 0 : in_a_row + 1;
     if (in_a_row >= kRequestsPerTurn) {
@@ -147,47 +171,31 @@ Task<> Connection::serve() {
   stream_->end_sending();
 }
 
-Task<std::size_t> Connection::read_head() {
-  bool header_deadline = false;
-  bool read_on = pending_.empty();
-  if (read_on) pending_ = {};  // an idle connection holds no buffer
-  watchdog_.arm(shard_.shared.limits.idle);
-  while (true) {
-    if (read_on) {
-      if (!pending_.empty() && !header_deadline) {
-        header_deadline = true;
-        watchdog_.arm(shard_.shared.limits.header);
-      }
-      const bool open = co_await stream_->wait(net::Ready::read);
-      if (!open || (finishing_ && pending_.empty())) co_return 0;
-    }
-    // From here to the return nothing suspends: the shard's buffer is ours.
-    std::memcpy(shard_.input.data(), pending_.data(), pending_.size());
-    input_size_ = pending_.size();
-    if (read_on) {
-      const net::Moved moved = stream_->receive(std::span(shard_.input).subspan(input_size_));
-      if (moved.closed) co_return 0;
-      if (moved.bytes == 0) continue;
-      input_size_ += moved.bytes;
-    }
-    read_on = true;
-    std::string_view input = as_text(ByteSpan(shard_.input).first(input_size_));
-    // [RFC 9112 2.2] an empty line before a request line is ignored.
-    std::size_t blank = 0;
-    while (input.substr(blank).starts_with("\r\n")) blank += 2;
-    if (blank > 0) {
-      std::memmove(shard_.input.data(), shard_.input.data() + blank, input_size_ - blank);
-      input_size_ -= blank;
-      input.remove_suffix(blank);
-      scanner_.reset();
-    }
-    const std::size_t head_size = scanner_.scan(input);
-    if (head_size != 0 || input_size_ >= http::kMaxHeadBytes) {
-      scanner_.reset();
-      co_return head_size != 0 ? head_size : input_size_;
-    }
-    pending_.assign(input);
+Connection::Heard Connection::hear(Source source) {
+  std::memcpy(shard_.input.data(), pending_.data(), pending_.size());
+  input_size_ = pending_.size();
+  if (source == Source::socket) {
+    const net::Moved moved = stream_->receive(std::span(shard_.input).subspan(input_size_));
+    if (moved.closed) return {.closed = true};
+    input_size_ += moved.bytes;
   }
+  std::string_view input = as_text(ByteSpan(shard_.input).first(input_size_));
+  // [RFC 9112 2.2] an empty line before a request line is ignored.
+  std::size_t blank = 0;
+  while (input.substr(blank).starts_with("\r\n")) blank += 2;
+  if (blank > 0) {
+    std::memmove(shard_.input.data(), shard_.input.data() + blank, input_size_ - blank);
+    input_size_ -= blank;
+    input.remove_suffix(blank);
+    scanner_.reset();
+  }
+  const std::size_t head_size = scanner_.scan(input);
+  if (head_size != 0 || input_size_ >= http::kMaxHeadBytes) {
+    scanner_.reset();
+    return {.head_size = head_size != 0 ? head_size : input_size_};
+  }
+  pending_.assign(input);
+  return {};
 }
 
 Task<Connection::After> Connection::answer(std::size_t head_size) {
@@ -220,12 +228,22 @@ Task<Connection::After> Connection::answer(std::size_t head_size) {
   const Framing framing{.length = head.content_length,
                         .chunked = head.chunked,
                         .expects_continue = head.expects_continue};
+  // What nobody sends a body with does not read one, so the connection cannot go on.
+  const auto leave_body = [&] {
+    current_.has_unread_body = has_body;
+    if (has_body) current_.keep_alive = false;
+  };
   if (auto media = read_media_request(head, *path)) {
     current_.route = class_of(*media);
-    // Nobody sends a body with these; one is not read, so the connection cannot go on.
-    if (has_body) current_.keep_alive = false;
-    const After after = co_await answer_media(std::move(*media));
-    co_return has_body&& after == After::close ? After::linger : after;
+    leave_body();
+    if (head.method != http::Method::get && head.method != http::Method::head) {
+      static constexpr http::Method kAllowed[] = {http::Method::get, http::Method::options};
+      const After after = co_await send(
+          head.method == http::Method::options ? preflight() : method_refused(kAllowed));
+      co_return after;
+    }
+    const After after = co_await answer_media(std::move(*media), Patience::fresh);
+    co_return after;
   }
   const bool reads = head.method == http::Method::get || head.method == http::Method::head;
   Router::Match match = shard_.shared.router.match(reads ? http::Method::get : head.method, *path);
@@ -237,7 +255,7 @@ Task<Connection::After> Connection::answer(std::size_t head_size) {
                                                 std::move(match.parameters), framing);
     co_return after;
   }
-  if (has_body) current_.keep_alive = false;
+  leave_body();
   if (!match.allowed.empty()) {
     current_.route = RouteClass::handler;
     http::Response response = method_refused(match.allowed);
@@ -246,42 +264,27 @@ Task<Connection::After> Connection::answer(std::size_t head_size) {
       response.body = {};
     }
     const After after = co_await send(std::move(response));
-    co_return has_body ? After::linger : after;
+    co_return after;
   }
   if (shard_.shared.pages && reads) {
     auto page = shard_.shared.pages->find(*path, {head.accept_encoding, head.if_none_match});
     if (page) {
       current_.route = RouteClass::page;
       const After after = co_await send(std::move(*page));
-      co_return has_body ? After::linger : after;
+      co_return after;
     }
   }
   const After after = co_await send(plain(404, "not here"));
-  co_return has_body ? After::linger : after;
+  co_return after;
 }
 
-Task<Connection::After> Connection::answer_media(MediaRequest request) {
-  if (request.method == http::Method::options) {
-    const After after = co_await send(preflight());
-    co_return after;
-  }
-  if (request.method != http::Method::get && request.method != http::Method::head) {
-    static constexpr http::Method kAllowed[] = {http::Method::get, http::Method::options};
-    const After after = co_await send(method_refused(kAllowed));
-    co_return after;
-  }
-  Reply reply = shard_.routes.answer(request, peer_.address, Patience::fresh);
-  std::optional<MonoTime> give_up;
-  while (auto* held = std::get_if<Hold>(&reply)) {
-    if (!give_up) give_up = shard_.shared.clock.mono() + held->patience;
-    shard_.metrics.waiting_requests.add(1);
-    const Woken woken = co_await shard_.live.wait(std::move(held->channel),
-                                                  std::move(held->rendition), held->wish, *give_up);
-    shard_.metrics.waiting_requests.add(-1);
-    if (!stream_->is_open()) co_return After::close;
-    current_.keep_alive = current_.keep_alive && !finishing_;
-    reply = shard_.routes.answer(request, peer_.address,
-                                 woken == Woken::gave_up ? Patience::exhausted : Patience::woken);
+Task<Connection::After> Connection::answer_media(MediaRequest request, Patience patience) {
+  Reply reply = shard_.routes.answer(request, peer_.address, patience);
+  if (const auto* hold = std::get_if<Hold>(&reply)) {
+    waiter_.wish = hold->wish;
+    if (patience == Patience::fresh) waiter_.give_up = shard_.shared.clock.mono() + hold->patience;
+    held_ = std::move(request);
+    co_return After::hold;
   }
   if (auto* bytes = std::get_if<BytesReply>(&reply)) {
     const After after = co_await send(std::move(*bytes));
@@ -488,15 +491,15 @@ Task<bool> Connection::send_growing(GrowingReply& reply) {
       if (!flushed) co_return false;
       prefix.clear();
     }
-    const Wish wish{.what = Wish::What::growth,
+    waiter_.wish = {.what = Wish::What::growth,
                     .number = reply.name.number,
                     .part = std::nullopt,
                     .discontinuity_sequence = reply.name.discontinuity_sequence,
                     .bytes = sent_bytes};
-    const Woken woken = co_await shard_.live.wait(reply.channel, reply.rendition, wish,
-                                                  shard_.shared.clock.mono() + reply.patience);
+    waiter_.give_up = shard_.shared.clock.mono() + reply.patience;
+    co_await shard_.live.wait(waiter_, reply.channel, reply.rendition);
     // Without the last chunk, so that no cache takes half a segment for a whole one.
-    if (woken == Woken::gave_up || !stream_->is_open()) co_return false;
+    if (waiter_.woken == Woken::gave_up || !stream_->is_open()) co_return false;
   }
   if (chunks) prefix += http::kLastChunk;
   bool sent = sender_.send_now(prefix, {});

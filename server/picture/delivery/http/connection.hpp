@@ -35,13 +35,14 @@ class Connection {
   void abort();
 
  private:
-  enum class After : std::uint8_t { next_request, close, linger };
+  enum class After : std::uint8_t { next_request, close, linger, hold };
 
   // The request being answered, without what only the media routes or the handlers need.
   struct Current {
     http::Method method = http::Method::get;
     std::uint8_t minor_version = 1;
     bool keep_alive = true;
+    bool has_unread_body = false;
     RouteClass route = RouteClass::refused;
   };
 
@@ -54,11 +55,17 @@ class Connection {
 
   Task<> serve();
   void deadline_passed();
-  // Reads on and finds a head in shard_.input. 0: the connection has ended. The head and what
-  // follows it are valid until the next suspension.
-  Task<std::size_t> read_head();
+  // Looks for a head in what is pending, with what the socket has behind it. The head and what
+  // follows it are in shard_.input and valid until the next suspension.
+  enum class Source : std::uint8_t { pending, socket };
+  struct Heard {
+    std::size_t head_size = 0;  // 0: not a whole one yet
+    bool closed = false;
+  };
+  Heard hear(Source source);
   Task<After> answer(std::size_t head_size);
-  Task<After> answer_media(MediaRequest request);
+  // After::hold: held_ waits for what waiter_ says; serve() does the waiting.
+  Task<After> answer_media(MediaRequest request, Patience patience);
   Task<After> answer_handler(std::shared_ptr<http::Request> request, const Handler& handler,
                              PathParameters parameters, Framing body);
   Task<After> refuse(http::Refusal refusal);
@@ -84,6 +91,8 @@ class Connection {
   std::size_t input_size_ = 0;
   http::HeadScanner scanner_;
   Current current_;
+  std::optional<MediaRequest> held_;
+  Waiter waiter_;
   bool busy_ = false;
   bool finishing_ = false;
 };

@@ -19,6 +19,9 @@ namespace {
 
 // How late a held request may give up; nothing waits for less than a few seconds.
 constexpr milliseconds kSweep{200};
+// A thousand answers must not hold up the shard in one piece, and a turn for each would ask the
+// kernel for news a thousand times.
+constexpr std::size_t kResumedPerTurn = 16;
 
 bool still_coming(const ChannelWindow& channel, const RenditionWindow& window, const Wish& wish) {
   switch (wish.what) {
@@ -57,13 +60,6 @@ std::string_view rendition_in(const packaging::WindowEvent& event) {
 
 }  // namespace
 
-struct LiveStore::Waiter {
-  Wish wish;
-  MonoTime give_up;
-  Woken result = Woken::answerable;
-  std::move_only_function<void()> resume;
-};
-
 struct LiveStore::Zipped {
   std::uint64_t generation = 0;
   Buffer text;  // keeps the generation's identity even where numbers restart
@@ -88,7 +84,7 @@ LiveStore::LiveStore(boost::asio::any_io_executor shard, const Clock& clock)
     : shard_(std::move(shard)), clock_(clock), sweep_timer_(shard_) {}
 
 LiveStore::~LiveStore() {
-  assert(waiting_ == 0 && "stop() and drain the connections first");
+  assert(waiting_ == 0 && resumable_.empty() && "stop() and drain the connections first");
 }
 
 void LiveStore::apply(std::shared_ptr<const packaging::WindowEvent> event) {
@@ -177,18 +173,19 @@ bool LiveStore::is_coming(std::string_view channel, std::string_view rendition,
   return !stopping_ && window != nullptr && still_coming(*known, *window, wish);
 }
 
-Task<Woken> LiveStore::wait(std::string channel, std::string rendition, Wish wish,
-                            MonoTime give_up) {
+Task<> LiveStore::wait(Waiter& waiter, std::string_view channel, std::string_view rendition) {
   Rendition* const known = rendition_of(channel, rendition);
-  if (stopping_) co_return Woken::gave_up;
-  if (known == nullptr || !is_coming(channel, rendition, wish)) co_return Woken::answerable;
-  Waiter waiter{.wish = wish, .give_up = give_up, .result = Woken::answerable, .resume = nullptr};
-  known->waiters.push_back(&waiter);
-  ++waiting_;
-  schedule_sweep();
-  co_await boost::asio::async_initiate<decltype(boost::asio::use_awaitable), void()>(
-      [&waiter](auto handler) { waiter.resume = std::move(handler); }, boost::asio::use_awaitable);
-  co_return waiter.result;
+  const bool coming = known != nullptr && is_coming(channel, rendition, waiter.wish);
+  // Not a coroutine itself: a held request costs the one frame that async_initiate makes.
+  return boost::asio::async_initiate<decltype(boost::asio::use_awaitable), void()>(
+      [this, &waiter, known, coming](auto handler) {
+        waiter.resume = std::move(handler);
+        ++waiting_;
+        if (!coming) return resume(waiter, stopping_ ? Woken::gave_up : Woken::answerable);
+        known->waiters.push_back(&waiter);
+        schedule_sweep();
+      },
+      boost::asio::use_awaitable);
 }
 
 void LiveStore::wake(const ChannelWindow& channel, std::string_view id, Rendition& rendition) {
@@ -206,11 +203,23 @@ void LiveStore::wake(const ChannelWindow& channel, std::string_view id, Renditio
   });
 }
 
-void LiveStore::resume(Waiter& waiter, Woken result) {
-  waiter.result = result;
+void LiveStore::resume(Waiter& waiter, Woken woken) {
+  waiter.woken = woken;
   --waiting_;
-  // In a turn of its own: a thousand answers must not hold up the shard in one piece.
-  boost::asio::post(shard_, std::move(waiter.resume));
+  resumable_.push_back(std::move(waiter.resume));
+  if (resuming_) return;
+  resuming_ = true;
+  boost::asio::post(shard_, [this] { resume_some(); });
+}
+
+void LiveStore::resume_some() {
+  for (std::size_t i = 0; i < kResumedPerTurn && !resumable_.empty(); ++i) {
+    auto resume = std::move(resumable_.front());
+    resumable_.pop_front();
+    resume();
+  }
+  resuming_ = !resumable_.empty();
+  if (resuming_) boost::asio::post(shard_, [this] { resume_some(); });
 }
 
 void LiveStore::schedule_sweep() {

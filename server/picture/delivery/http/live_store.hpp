@@ -1,13 +1,14 @@
 // One shard's copy of every channel's live window, and the requests that wait for it. A held
 // request is a small record in a list: no thread, no timer of its own, no copy of what it waits
-// for. When an event arrives, those whose wish has come true are resumed, each in its own turn of
-// the shard, and all are answered from one rendered (and one gzipped) text. All calls come from
-// the shard.
+// for. When an event arrives, those whose wish has come true are resumed, a few in each turn of the
+// shard, and all are answered from one rendered (and one gzipped) text. All calls come from the
+// shard.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -37,6 +38,14 @@ struct Wish {
 
 enum class Woken : std::uint8_t { answerable, gave_up };
 
+// One held request; belongs to who waits and stays where it is until wait() has returned.
+struct Waiter {
+  Wish wish;
+  MonoTime give_up;
+  Woken woken = Woken::answerable;
+  std::move_only_function<void()> resume;  // LiveStore's
+};
+
 class LiveStore {
  public:
   LiveStore(boost::asio::any_io_executor shard, const Clock& clock);
@@ -62,9 +71,9 @@ class LiveStore {
   std::optional<Text> playlist(std::string_view channel, std::string_view rendition,
                                packaging::PlaylistForm form, Coding coding);
 
-  // Returns once the wish is no longer "coming", or at `give_up`. A channel or rendition that is
-  // not known is answerable at once.
-  Task<Woken> wait(std::string channel, std::string rendition, Wish wish, MonoTime give_up);
+  // Returns once the wish is no longer "coming", or at `give_up`; waiter.woken says which. A
+  // channel or rendition that is not known is answerable at once.
+  Task<> wait(Waiter& waiter, std::string_view channel, std::string_view rendition);
   // Whether there is anything to wait for.
   bool is_coming(std::string_view channel, std::string_view rendition, const Wish& wish) const;
   std::size_t waiting() const { return waiting_; }
@@ -75,14 +84,14 @@ class LiveStore {
   void stop();
 
  private:
-  struct Waiter;
   struct Zipped;
   struct Rendition;
   struct Channel;
   Channel* channel_of(std::string_view channel);
   Rendition* rendition_of(std::string_view channel, std::string_view rendition);
   void wake(const packaging::ChannelWindow& channel, std::string_view id, Rendition& rendition);
-  void resume(Waiter& waiter, Woken result);
+  void resume(Waiter& waiter, Woken woken);
+  void resume_some();
   void schedule_sweep();
   static Text coded(const packaging::Rendered& rendered, Zipped& kept, Coding coding);
 
@@ -92,6 +101,9 @@ class LiveStore {
   bool sweep_scheduled_ = false;
   bool stopping_ = false;
   std::size_t waiting_ = 0;
+  // Of those who were woken, in that order.
+  std::deque<std::move_only_function<void()>> resumable_;
+  bool resuming_ = false;
   std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
 };
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 
 #include "server/picture/delivery/http/test_channel.hpp"
 
@@ -20,8 +21,9 @@ class LiveStoreTest : public ::testing::Test {
   }
   void wait_for(Wish wish, nanoseconds patience = seconds(6)) {
     const auto wait = [](LiveStoreTest& test, Wish what, MonoTime give_up) -> Task<> {
-      const Woken woken = co_await test.live_.wait("demo", "source", what, give_up);
-      (woken == Woken::gave_up ? test.gave_up_ : test.answerable_)++;
+      Waiter waiter{.wish = what, .give_up = give_up};
+      co_await test.live_.wait(waiter, "demo", "source");
+      (waiter.woken == Woken::gave_up ? test.gave_up_ : test.answerable_)++;
     };
     tasks_.spawn(wait(*this, wish, clock_.mono() + patience));
     turn();
@@ -61,6 +63,16 @@ TEST_F(LiveStoreTest, WakesOnlyThoseWhoseWishCameTrue) {
   turn();
   EXPECT_EQ(answerable_, 1011);
   EXPECT_EQ(live_.waiting(), 0U);
+}
+
+TEST_F(LiveStoreTest, LetsOthersHaveTurnsWhileThousandsAreWoken) {
+  demo_.open();
+  demo_.add_segments(2);
+  for (int i = 0; i < 1000; ++i) reload(1002, 0);
+  demo_.add_part();
+  boost::asio::post(shard_, [this] { EXPECT_LT(answerable_, 1000); });
+  turn();
+  EXPECT_EQ(answerable_, 1000);
 }
 
 TEST_F(LiveStoreTest, GivesUpWhenTheTimeHasCome) {

@@ -62,13 +62,6 @@ Reply text_reply(std::optional<LiveStore::Text> text, std::string_view type, Cac
   return reply;
 }
 
-Hold hold(const MediaRequest& request, Wish wish, seconds patience) {
-  return {.channel = request.channel,
-          .rendition = request.rendition,
-          .wish = wish,
-          .patience = patience};
-}
-
 std::optional<Credit> credit_for(const MediaRequest& request,
                                  const std::optional<evidence::SessionId>& session,
                                  const RenditionWindow& window) {
@@ -205,7 +198,7 @@ Reply MediaRoutes::playlist(const MediaRequest& request, const Admitted& admitte
                       .part = request.msn_part,
                       .bytes = 0};
       if (live_.is_coming(request.channel, request.rendition, wish))
-        return hold(request, wish, kTargetsOfPatience * target_of(*window));
+        return Hold{.wish = wish, .patience = kTargetsOfPatience * target_of(*window)};
     }
     // Given up: the current playlist, which a cache must not keep for those who ask again.
   }
@@ -260,7 +253,7 @@ Reply MediaRoutes::segment(const MediaRequest& request, const Admitted& admitted
                   .discontinuity_sequence = name.discontinuity_sequence,
                   .bytes = 0};
   if (patience != Patience::exhausted && live_.is_coming(request.channel, request.rendition, wish))
-    return hold(request, wish, kTargetsOfPatience * target_of(*window));
+    return Hold{.wish = wish, .patience = kTargetsOfPatience * target_of(*window)};
   return refuse(404, admitted.scope);
 }
 
@@ -276,7 +269,7 @@ Reply MediaRoutes::part(const MediaRequest& request, const Admitted& admitted, P
   const Wish wish{
       .what = Wish::What::part, .number = request.number, .part = std::nullopt, .bytes = 0};
   if (patience != Patience::exhausted && live_.is_coming(request.channel, request.rendition, wish))
-    return hold(request, wish, kTargetsOfPatience * target_of(*window));
+    return Hold{.wish = wish, .patience = kTargetsOfPatience * target_of(*window)};
   return refuse(404, admitted.scope);
 }
 

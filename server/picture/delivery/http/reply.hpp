@@ -82,8 +82,6 @@ struct GrowingReply {
 
 // Not yet: wait in the LiveStore, then ask again.
 struct Hold {
-  std::string channel;
-  std::string rendition;
   Wish wish;
   seconds patience{0};
 };
