@@ -29,6 +29,8 @@ class Caller {
 
   Caller(MonoTime now, Mode mode, CallOptions options);
   ~Caller();
+  Caller(Caller&&) noexcept;
+  Caller& operator=(Caller&&) noexcept;
 
   void receive(MonoTime now, const PeerAddress& from, ByteSpan datagram, Output& out);
   // Sends and repeats; gives up after kHandshakeTimeout.
@@ -38,7 +40,7 @@ class Caller {
   bool done() const;
   // Once done: the connection (null with options.group: the group has it), or the error. `denied`
   // carries the peer's reason in words, reject_code() its number.
-  Result<std::unique_ptr<Connection>> take();
+  Result<std::unique_ptr<Connection>> take(MonoTime now);
   std::uint32_t reject_code() const;  // 0: the peer did not refuse
 
  private:

@@ -7,6 +7,7 @@
 //  - datagrams for our socket id go to receive(); those of other senders are ignored inside;
 //  - after any call, and no later than next_deadline(), advance() is called;
 //  - a Closed event is the last one; the object may then be destroyed.
+//  - a batch of datagrams goes through receive(), then advance() once: it delivers.
 // [draft] is draft-sharabayko-srt.
 #pragma once
 
@@ -21,7 +22,6 @@
 namespace kapok::srt {
 
 struct Negotiated;  // what a handshake settled: negotiated.hpp
-class Link;
 
 class Connection {
  public:
@@ -56,8 +56,8 @@ class Connection {
   LinkStats stats(MonoTime now) const;
 
  private:
-  friend class Group;
-  std::unique_ptr<Link> link_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace kapok::srt

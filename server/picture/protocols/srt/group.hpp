@@ -23,6 +23,9 @@ struct GroupOptions {
   std::size_t buffer_bytes = 64 * 1024 * 1024;
 };
 
+struct Negotiated;
+struct OwnSide;
+
 class Group {
  public:
   // More links than this serve nobody.
@@ -30,6 +33,8 @@ class Group {
 
   Group(MonoTime now, GroupOptions options);
   ~Group();
+  Group(Group&&) noexcept;
+  Group& operator=(Group&&) noexcept;
 
   // A datagram for the link with that socket id.
   void receive(MonoTime now, SocketId link, const PeerAddress& from, Buffer datagram, Output& out);
@@ -52,6 +57,10 @@ class Group {
  private:
   friend class Listener;
   friend class Caller;
+  // Fills in what a new link shares with the others: time base, sequence number, group id.
+  void introduce(OwnSide& own, std::uint16_t weight) const;
+  void join(MonoTime now, Negotiated negotiated);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -7,18 +7,16 @@
 // same secret.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "server/picture/protocols/srt/connection.hpp"
+#include "server/picture/protocols/srt/cookie.hpp"
 
 namespace kapok::srt {
 
 class Group;
-
-using CookieSecret = std::array<std::byte, 32>;
 
 // A peer's claim to be one link of a group [draft 3.2.1.4].
 struct GroupClaim {
@@ -65,6 +63,8 @@ class Listener {
 
   explicit Listener(CookieSecret secret);
   ~Listener();
+  Listener(Listener&&) noexcept;
+  Listener& operator=(Listener&&) noexcept;
 
   // A datagram with destination 0. The question is asked once per caller.
   std::optional<Asked> receive(MonoTime now, const PeerAddress& from, ByteSpan datagram,

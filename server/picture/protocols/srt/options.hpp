@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/base/clock.hpp"
+#include "server/picture/protocols/srt/encryption.hpp"
 
 namespace kapok::srt {
 
@@ -18,15 +19,17 @@ constexpr std::uint32_t kMinSegmentBytes = 76;
 constexpr std::size_t kMaxStreamIdBytes = 512;  // [draft 3.2.1.3]
 // Ten times the default of 120 ms is usual on 5G; an hour would be a way to make us hoard.
 constexpr milliseconds kMaxLatency{10'000};
+// Messages that are due within this are delivered together: a wake-up for each would cost more.
+constexpr milliseconds kDeliveryStep{5};
+constexpr milliseconds kAckInterval{10};     // [draft 3.2.4]
 constexpr milliseconds kKeepAlive{1'000};    // [draft 3.2.3]
 constexpr milliseconds kIdleTimeout{5'000};  // libsrt's SRTO_PEERIDLETIMEO
 constexpr milliseconds kHandshakeTimeout{3'000};
 constexpr milliseconds kHandshakeRepeat{250};
 
 struct LinkOptions {
-  milliseconds latency{120};  // the greater of both sides' is used, in each direction
-  std::string passphrase;     // empty: in clear
-  unsigned key_bytes = 16;    // of whoever sends first: 16, 24 or 32
+  milliseconds latency{120};     // the greater of both sides' is used, in each direction
+  EncryptionOptions encryption;  // no passphrase: in clear
   std::uint32_t segment_bytes = kDefaultSegmentBytes;
   // Packets in flight and in the receive buffer. 120 Mb/s needs 11,400 a second.
   std::uint32_t window_packets = 32'768;

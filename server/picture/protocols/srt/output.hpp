@@ -44,10 +44,9 @@ struct Gap {
 };
 
 enum class CloseReason : std::uint8_t {
-  peer_shutdown,   // the peer said goodbye
-  peer_silent,     // nothing heard for the idle timeout
-  own_shutdown,    // shutdown() was called
-  protocol_error,  // the peer broke the protocol beyond repair
+  peer_shutdown,  // the peer said goodbye
+  peer_silent,    // nothing heard for the idle timeout
+  own_shutdown,   // shutdown() was called
 };
 std::string_view name_of(CloseReason reason);
 

@@ -32,6 +32,15 @@ class Sequence {
   std::uint32_t value_ = 0;
 };
 
+struct SequenceRange {
+  Sequence first;
+  Sequence last;  // inclusive, not before first
+
+  constexpr std::uint32_t count() const {
+    return static_cast<std::uint32_t>(last.ahead_of(first)) + 1;
+  }
+};
+
 class MessageNumber {
  public:
   static constexpr std::uint32_t kMask = 0x03FF'FFFF;

@@ -24,8 +24,8 @@ struct LinkStats {
   microseconds rtt{0};
   microseconds rtt_variance{0};
 
-  // Receiving. Packets are data packets; `lost` counts every packet seen missing, also those that a
-  // retransmission brought later; `dropped` those that were given up.
+  // Receiving. Packets are data packets; `lost` counts every packet reported missing, also those
+  // that a retransmission brought later; `dropped` those that were given up.
   std::uint64_t packets_received = 0;  // unique or not, in time or not
   std::uint64_t bytes_received = 0;    // payload of those
   std::uint64_t packets_lost = 0;
