@@ -11,6 +11,7 @@ namespace {
 constexpr unsigned kTileList = 8;
 constexpr std::uint32_t kMetadataLight = 1;      // METADATA_TYPE_HDR_CLL
 constexpr std::uint32_t kMetadataMastering = 2;  // METADATA_TYPE_HDR_MDCV
+constexpr std::uint32_t kMetadataT35 = 4;        // METADATA_TYPE_ITUT_T35
 constexpr unsigned kSelect = 2;                  // SELECT_SCREEN_CONTENT_TOOLS
 constexpr std::uint8_t kMarkerAndVersion = 0x81;
 constexpr unsigned kMatrixIdentity = 0;
@@ -136,7 +137,9 @@ void read_metadata(ByteSpan payload, VideoFacts& facts) {
   const auto type = read_leb128(payload, at);
   if (!type) return;
   BitReader in(payload.subspan(at));
-  if (*type == kMetadataLight) {
+  if (*type == kMetadataT35) {
+    facts.closed_captions |= is_caption_data(payload.subspan(at));
+  } else if (*type == kMetadataLight) {
     const ContentLight light{static_cast<std::uint16_t>(in.bits(16)),
                              static_cast<std::uint16_t>(in.bits(16))};
     if (in.ok()) facts.light = light;

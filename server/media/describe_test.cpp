@@ -234,6 +234,18 @@ TEST(Enriched, FoldsAlternativeTransferIntoHlg) {
   EXPECT_EQ(dynamic_range_of(more->video()->colour), DynamicRange::hlg);
 }
 
+TEST(Enriched, SeesCaptionsInTheFirstAccessUnit) {
+  constexpr std::string_view kCaptions = "b500314741393403c1fffc8080ff";
+  constexpr std::string_view kActiveFormat = "b500314454473141ff";  // ATSC too, but no captions
+  const std::string sei = "040e" + std::string(kCaptions) + "80";
+  const auto avc = describe(Codec::avc, kAvcMain1080).value();
+  EXPECT_FALSE(avc->video()->closed_captions);
+  EXPECT_TRUE(enriched(avc, unit({"06" + sei, "6588"}))->video()->closed_captions);
+  EXPECT_EQ(enriched(avc, unit({"060409" + std::string(kActiveFormat) + "80", "6588"})), avc);
+  const auto hevc = describe(Codec::hevc, kHevcOpenGop).value();
+  EXPECT_TRUE(enriched(hevc, unit({"4e01" + sei, "2601ac"}))->video()->closed_captions);
+}
+
 TEST(Enriched, SurvivesLengthsThatLie) {
   const auto track = describe(Codec::hevc, kHevcHdr10).value();
   const Bytes liar = from_hex("ffffffff26").value();

@@ -1,5 +1,7 @@
 #include "server/media/nal.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "server/media/bit_reader.hpp"
@@ -44,6 +46,7 @@ Bytes without_emulation_prevention(ByteSpan nal) {
 
 namespace {
 
+constexpr std::uint32_t kRegisteredUserData = 4;
 constexpr std::uint32_t kRecoveryPoint = 6;
 constexpr std::uint32_t kMasteringDisplay = 137;
 constexpr std::uint32_t kContentLight = 144;
@@ -77,6 +80,8 @@ void read_message(std::uint32_t type, ByteSpan payload, DisplaySei& found) {
   } else if (type == kAlternativeTransfer) {
     if (!payload.empty())
       found.alternative_transfer = std::to_integer<std::uint8_t>(payload.front());
+  } else if (type == kRegisteredUserData) {
+    found.closed_captions |= is_caption_data(payload);
   } else if (type == kRecoveryPoint) {
     BitReader bits(payload);
     const std::uint32_t frames = bits.ue(65535);
@@ -111,9 +116,18 @@ void read_display_sei(ByteSpan sei, DisplaySei& found) {
   [[maybe_unused]] const auto ended = read_messages(ByteReader(rbsp), found);
 }
 
+bool is_caption_data(ByteSpan t35) {
+  // United States, ATSC, "GA94", cc_data.
+  constexpr std::uint8_t kCaptions[] = {0xB5, 0x00, 0x31, 'G', 'A', '9', '4', 0x03};
+  return t35.size() > std::size(kCaptions) &&
+         std::equal(std::begin(kCaptions), std::end(kCaptions), t35.begin(),
+                    [](std::uint8_t want, std::byte have) { return std::byte{want} == have; });
+}
+
 void apply(const DisplaySei& found, VideoFacts& facts) {
   if (found.mastering) facts.mastering = found.mastering;
   if (found.light) facts.light = found.light;
+  facts.closed_captions |= found.closed_captions;
   if (found.alternative_transfer == 18 && facts.colour.transfer != 16) facts.colour.transfer = 18;
 }
 

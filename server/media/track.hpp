@@ -93,6 +93,7 @@ struct VideoFacts {
   std::uint8_t nal_length_size = 4;  // AVC and HEVC only
   bool interlaced = false;           // coded as fields, or may be (AVC frame_mbs_only_flag 0)
   bool hdr_vivid = false;            // carries dynamic metadata of T/UWA 005.1 (HEVC SEI)
+  bool closed_captions = false;      // carries CEA-608 or CEA-708 captions
   bool operator==(const VideoFacts&) const = default;
 };
 

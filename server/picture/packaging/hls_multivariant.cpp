@@ -45,8 +45,25 @@ void write_audio_group(std::string& out, const std::string& id, const AudioGroup
   }
 }
 
-void write_variant(std::string& out, const RenditionListing& rendition, const std::string& group_id,
-                   const AudioGroup* group) {
+enum class Captions : std::uint8_t { none, unknown };
+
+// [RFC 8216bis 4.4.6.2] NONE must be said by all variants or by none of them.
+Captions captions_of(const std::vector<const RenditionListing*>& videos) {
+  const bool some = std::any_of(videos.begin(), videos.end(), [](const RenditionListing* listing) {
+    const media::VideoFacts* video = listing->init->track->video();
+    return video && video->closed_captions;
+  });
+  return some ? Captions::unknown : Captions::none;
+}
+
+struct VariantAudio {
+  std::string id;
+  const AudioGroup* group = nullptr;
+};
+
+void write_variant(std::string& out, const RenditionListing& rendition, const VariantAudio& audio,
+                   Captions captions) {
+  const AudioGroup* group = audio.group;
   const media::Track& track = *rendition.init->track;
   std::string codecs = track.codec_string;
   std::uint32_t bandwidth = rendition.info.bandwidth;
@@ -65,7 +82,10 @@ void write_variant(std::string& out, const RenditionListing& rendition, const st
       fmt::format_to(std::back_inserter(out), ",FRAME-RATE={:.3f}", video->frame_rate.value());
     fmt::format_to(std::back_inserter(out), ",VIDEO-RANGE={}", video_range(*video));
   }
-  if (group) fmt::format_to(std::back_inserter(out), ",AUDIO=\"{}\"", group_id);
+  if (group) fmt::format_to(std::back_inserter(out), ",AUDIO=\"{}\"", audio.id);
+  // Told that there are none, a player need not fetch whole segments to look for them before it
+  // begins (Shaka: up to three, and it fails where one of them is still growing).
+  if (captions == Captions::none) out += ",CLOSED-CAPTIONS=NONE";
   fmt::format_to(std::back_inserter(out), "\n{}/media.m3u8\n", rendition.info.id);
 }
 
@@ -91,13 +111,15 @@ std::string write_multivariant(const EraListing& era) {
   if (videos.empty()) {
     // Audio alone: each rendition is a variant of its own.
     for (const auto& [id, group] : groups)
-      for (const RenditionListing* member : group.members) write_variant(out, *member, id, nullptr);
+      for (const RenditionListing* member : group.members)
+        write_variant(out, *member, {}, Captions::unknown);
     return out;
   }
   for (const auto& [id, group] : groups) write_audio_group(out, id, group);
+  const Captions captions = captions_of(videos);
   for (const RenditionListing* video : videos) {
-    if (groups.empty()) write_variant(out, *video, {}, nullptr);
-    for (const auto& [id, group] : groups) write_variant(out, *video, id, &group);
+    if (groups.empty()) write_variant(out, *video, {}, captions);
+    for (const auto& [id, group] : groups) write_variant(out, *video, {id, &group}, captions);
   }
   return out;
 }
