@@ -459,6 +459,31 @@ TEST(Packager, AGapBeforeADiscontinuityDoesNotOverlapTheSegmentBeforeIt) {
   expect_clean(station, "audio-zh");
 }
 
+TEST(Packager, TheFirstPartOfTheNextSegmentIsNotHintedBelowTheOneBefore) {
+  TemporaryFolder folder;
+  Station station(options_in(folder));
+  SyntheticFeed feed;
+  station->feed_live();
+  station->start_era(feed.start, feed.tracks());
+  feed.push(*station, 3.8);
+  station.settle();
+  const auto last = lint_playlist(station.playlist("source")).preload_hint;
+  ASSERT_TRUE(last);
+  feed.push(*station, 4.0);  // whole, but its end is known with the next sync packet only
+  station.settle();
+  const LintedPlaylist filled = lint_playlist(station.playlist("source"));
+  ASSERT_TRUE(filled.segments.back().uri.empty());
+  EXPECT_EQ(filled.segments.back().parts.back().uri, *last);
+  EXPECT_FALSE(filled.preload_hint);
+  const std::uint64_t next = std::stoull(last->substr(1)) + 1;
+  EXPECT_EQ(station.window().find("source")->part_presence(next), Presence::coming);
+  feed.push(*station, 4.2);
+  station.settle();
+  const LintedPlaylist begun = lint_playlist(station.playlist("source"));
+  EXPECT_EQ(begun.segments.back().number, filled.segments.back().number + 1);
+  EXPECT_EQ(begun.preload_hint, "p" + std::to_string(next + 1) + ".m4s");
+}
+
 TEST(Packager, NothingIsHintedWhileTheFeedIsGone) {
   TemporaryFolder folder;
   Station station(options_in(folder));

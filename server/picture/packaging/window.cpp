@@ -55,6 +55,14 @@ struct RenditionWindow::State {
                          [](const Segment& s, std::uint64_t n) { return s.number < n; });
     return at != segments.end() && at->number == number ? &*at : nullptr;
   }
+  // Whether the open segment is as long as its era's segments are: the part that comes next is
+  // most likely the first of the next one, but that is known only with its first frame.
+  bool is_filled() const {
+    if (segments.empty() || segments.back().complete) return false;
+    const Ticks whole =
+        media::from_microseconds(era.segment_duration - info.part_target / 2, info.timescale);
+    return segments.back().duration >= whole;
+  }
   // The newest that a playlist can show: an open segment counts from its first part on.
   const Segment* newest_listed() const {
     if (segments.empty()) return nullptr;
@@ -252,7 +260,11 @@ struct ChannelWindow::State {
 
   void changed(Rendition& rendition) {
     ++rendition.generation;
-    rendition.playlist.set_hint(rendition.live ? rendition.hint : std::nullopt);
+    // A hint stands behind the parts of the open segment and is taken for the next of them (Shaka
+    // then fetches and appends a sync part twice), so it is left out where that is unlikely. The
+    // part may be asked for all the same, and is held.
+    const bool hinted = rendition.live && !rendition.is_filled();
+    rendition.playlist.set_hint(hinted ? rendition.hint : std::nullopt);
     // Reports are what was known at this event, not at rendering: so the same generation is the
     // same bytes on every shard, however late each of them renders.
     std::vector<RenditionReport> reports;
