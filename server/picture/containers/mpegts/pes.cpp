@@ -1,7 +1,6 @@
 #include "server/picture/containers/mpegts/pes.hpp"
 
 #include <algorithm>
-#include <cassert>
 
 namespace kapok::mpegts {
 
@@ -93,7 +92,6 @@ void write_pes_header(ByteWriter& out, std::uint8_t stream_id, std::optional<Pes
   const bool both = times && times->pts != times->dts;
   const std::size_t time_bytes = !times ? 0 : both ? 2 * kTimeBytes : kTimeBytes;
   const std::size_t length = payload_size + (plain ? 0 : 3 + time_bytes);
-  assert(length <= 65535 || is_video_id(stream_id) || stream_id == 0xbd);
   out.u24(1);
   out.u8(stream_id);
   out.u16(length <= 65535 ? static_cast<std::uint16_t>(length) : std::uint16_t{0});

@@ -54,17 +54,12 @@ struct PesTimes {
   std::uint64_t pts = 0;
   std::uint64_t dts = 0;
 };
-// A header for a payload of that size. A video payload too long for the length field gets length 0
-// [2.4.3.7]; of other streams it must fit (asserted).
+// A header for a payload of that size. One too long for the length field gets length 0, "up to the
+// next" [2.4.3.7]: meant for video, and of what else is that long it says what its source said.
 void write_pes_header(ByteWriter& out, std::uint8_t stream_id, std::optional<PesTimes> times,
                       std::size_t payload_size);
-// The largest payload of a PES packet that states its length, beside a header with both times.
-constexpr std::size_t kMaxPesPayloadBytes = 65535 - 13;
 
 // [table 2-22] streams whose header has no optional fields.
 bool has_plain_header(std::uint8_t stream_id);
-constexpr bool is_video_id(std::uint8_t stream_id) {
-  return (stream_id & 0xf0) == 0xe0;
-}
 
 }  // namespace kapok::mpegts
