@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <future>
+#include <thread>
 
 #include "server/base/buffer.hpp"
 #include "server/base/clock.hpp"
@@ -123,6 +126,27 @@ TEST(WorkerThread, FinishesWhatWasSubmittedInOrder) {
   }
   ASSERT_EQ(done.size(), 50U);
   EXPECT_TRUE(std::is_sorted(done.begin(), done.end()));
+}
+
+TEST(WorkerThread, RefusesWhatIsOverItsLimitAndTakesJobsAgainLater) {
+  WorkerThread worker("test", 2);
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  EXPECT_TRUE(worker.submit([&] {
+    begun.set_value();
+    go_on.get_future().wait();
+  }));
+  begun.get_future().wait();
+  std::atomic<int> done = 0;
+  EXPECT_TRUE(worker.submit([&] { ++done; }));
+  EXPECT_TRUE(worker.submit([&] { ++done; }));
+  EXPECT_FALSE(worker.submit([&] { ++done; }));
+  EXPECT_EQ(worker.waiting(), 2U);
+  go_on.set_value();
+  std::promise<void> last;
+  while (!worker.submit([&] { last.set_value(); })) std::this_thread::yield();
+  last.get_future().wait();
+  EXPECT_EQ(done, 2);
 }
 
 }  // namespace

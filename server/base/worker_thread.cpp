@@ -25,6 +25,7 @@ bool WorkerThread::submit(Job job) {
     const std::lock_guard lock(mutex_);
     if (stopping_ || jobs_.size() >= limit_) return false;
     jobs_.push_back(std::move(job));
+    if (jobs_.size() > 1) return true;  // whoever made it one has woken the thread
   }
   wake_.notify_one();
   return true;
@@ -36,15 +37,18 @@ std::size_t WorkerThread::waiting() const {
 }
 
 void WorkerThread::run() {
+  std::deque<Job> batch;
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
     if (jobs_.empty()) return;
-    Job job = std::move(jobs_.front());
-    jobs_.pop_front();
+    batch.swap(jobs_);
     lock.unlock();
-    job();
-    job = nullptr;  // what it captured is released outside the lock
+    for (Job& job : batch) {
+      job();
+      job = nullptr;  // what it captured is released outside the lock
+    }
+    batch.clear();
     lock.lock();
   }
 }

@@ -1,5 +1,6 @@
 // A named thread for work that may block (spool writes, fsync, DNS, SQLite), with a bounded queue
-// of jobs in order. Any thread may submit. Results go back by posting to the shard that asked.
+// of jobs in order. Any thread may submit. Results go back by posting to the shard that asked. It
+// takes all jobs that wait at once: under load one wake-up does the work of many.
 #pragma once
 
 #include <condition_variable>
@@ -14,7 +15,8 @@ namespace kapok {
 
 class WorkerThread {
  public:
-  // `name` is cut to 15 characters (the kernel's limit). `limit` bounds the jobs waiting.
+  // `name` is cut to 15 characters (the kernel's limit). `limit` bounds the jobs waiting,
+  // and so the batch that is being worked on.
   WorkerThread(const std::string& name, std::size_t limit);
   ~WorkerThread();  // finishes what was submitted, then joins
   WorkerThread(const WorkerThread&) = delete;

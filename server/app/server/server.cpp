@@ -152,12 +152,13 @@ std::vector<channel::ChannelConfig> Server::channel_configs(const Config& config
 }
 
 Result<void> Server::prepare_channels() {
-  spool_writer_ = std::make_unique<WorkerThread>("spool-writer", kMaxSpoolJobs);
   spool_reader_ = std::make_unique<WorkerThread>("spool-reader", kMaxColdReads);
   office_ = std::make_unique<WorkerThread>("office", kMaxOfficeJobs);
   shards_ = std::make_unique<Shards>(shard_count(config_));
   std::vector<WindowFanOut::Target> targets;
   for (std::size_t i = 0; i < shards_->size(); ++i) {
+    spool_writers_.push_back(
+        std::make_unique<WorkerThread>(fmt::format("spool-writer{}", i), kMaxSpoolJobs));
     live_.push_back(std::make_unique<delivery::LiveStore>(shards_->executor(i), clock_));
     targets.push_back({shards_->executor(i), live_.back().get()});
   }
@@ -171,7 +172,7 @@ Result<void> Server::prepare_channels() {
                  const boost::asio::any_io_executor& home) {
             return channel::make_packager_rendering(options,
                                                     {.home = home,
-                                                     .writer = *spool_writer_,
+                                                     .writer = writer_of(home),
                                                      .windows = *windows_,
                                                      .evidence = *metering_,
                                                      .clock = clock_,
@@ -184,6 +185,12 @@ Result<void> Server::prepare_channels() {
   channels_ = std::make_unique<channel::ChannelDirectory>(std::move(services));
   feeds_ = std::make_unique<GuardedFeeds>(*channels_, shards_->executor(0), clock_, log_);
   return {};
+}
+
+WorkerThread& Server::writer_of(const boost::asio::any_io_executor& home) {
+  for (std::size_t i = 1; i < shards_->size(); ++i)
+    if (shards_->executor(i) == home) return *spool_writers_[i];
+  return *spool_writers_.front();
 }
 
 Result<void> Server::prepare_api() {
@@ -432,7 +439,7 @@ void Server::take_down() {
   rtmp_.reset();
   feeds_.reset();
   channels_.reset();
-  spool_writer_.reset();
+  spool_writers_.clear();
   spool_reader_.reset();
   office_.reset();
   if (metering_) {

@@ -60,6 +60,7 @@ class Server {
   Result<void> prepare_api();
   Result<void> listen();
   std::vector<channel::ChannelConfig> channel_configs(const Config& config) const;
+  WorkerThread& writer_of(const boost::asio::any_io_executor& home);
 
   Task<> housekeeping();
   Task<> drain_all();
@@ -80,7 +81,7 @@ class Server {
   std::atomic<bool> draining_ = false;
 
   // In the order of construction; taken down in the reverse.
-  std::unique_ptr<WorkerThread> spool_writer_;
+  std::vector<std::unique_ptr<WorkerThread>> spool_writers_;  // a shard's channels share one
   std::unique_ptr<WorkerThread> spool_reader_;
   std::unique_ptr<WorkerThread> office_;  // reports, keys, reloads: whatever blocks and can wait
   std::unique_ptr<Shards> shards_;
