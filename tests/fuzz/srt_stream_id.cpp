@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "server/base/bytes.hpp"
 #include "server/base/ids.hpp"
 #include "server/picture/protocols/srt/stream_id.hpp"
 
