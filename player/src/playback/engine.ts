@@ -120,6 +120,8 @@ export class ShakaEngine implements Engine {
           clockSyncUri: new URL('/time', location.origin).href,
           ignoreSuggestedPresentationDelay: true,
         },
+        // Or Shaka freezes the picture of LL-HLS at random: docs/players.md.
+        hls: { sequenceMode: true },
       },
       streaming: { retryParameters: retry, bufferBehind: 60, lowLatencyMode: true },
       // A throughput estimate from chunked transfers of a live edge is the encoder's rate, not the

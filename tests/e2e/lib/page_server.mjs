@@ -19,6 +19,7 @@ const kLibraries = {
 const kStart = {
   shaka: `
     const player = new shaka.Player();
+    player.configure('manifest.hls.sequenceMode', true); // docs/players.md says why
     await player.attach(video);
     player.addEventListener('error', ({ detail }) => {
       // Shaka calls a failed request of a live stream critical and repeats it: no end of playback.
