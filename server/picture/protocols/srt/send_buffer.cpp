@@ -73,9 +73,9 @@ std::optional<Sequence> SendBuffer::next_wanted(MonoTime sent_before) {
     if (sequence.before(first_)) continue;
     SendPacket& packet = at(sequence);
     packet.wanted = false;
-    // [libsrt SRTO_RETRANSMITALGO 1] The report was on its way while the packet was: it does not
-    // know.
-    if (packet.sent_at && *packet.sent_at > sent_before) continue;
+    // [libsrt SRTO_RETRANSMITALGO 1] Its retransmission is on its way already. A report about the
+    // first transmission is always right.
+    if (packet.message.retransmitted() && packet.sent_at > sent_before) continue;
     return sequence;
   }
   return std::nullopt;

@@ -16,8 +16,8 @@ struct SendPacket {
   MessageWord message;
   std::uint32_t timestamp = 0;
   MonoTime source_at;
-  std::optional<MonoTime> sent_at;  // last time
-  bool wanted = false;              // again, by the peer
+  MonoTime sent_at;     // last time, once next() is past it
+  bool wanted = false;  // again, by the peer
 };
 
 class SendBuffer {
@@ -49,7 +49,7 @@ class SendBuffer {
   bool acknowledge(Sequence up_to);
   // Marks what lies between first() and next(); returns how many.
   std::uint32_t want(SequenceRange lost);
-  // The oldest one wanted and not sent since `sent_before`.
+  // The next one wanted whose retransmission, if any, was not after `sent_before`.
   std::optional<Sequence> next_wanted(MonoTime sent_before);
   bool any_wanted() const { return !wanted_.empty(); }
   // Forgets what is older; returns how many.
