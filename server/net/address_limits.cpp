@@ -1,5 +1,7 @@
 #include "server/net/address_limits.hpp"
 
+#include <fmt/format.h>
+
 #include <boost/asio/ip/address_v4.hpp>
 #include <boost/asio/ip/address_v6.hpp>
 #include <cassert>
@@ -25,6 +27,12 @@ ip::address plain_address(const ip::address& address) {
   if (address.is_v6() && address.to_v6().is_v4_mapped())
     return ip::make_address_v4(ip::v4_mapped, address.to_v6());
   return address;
+}
+
+std::string peer_name(const ip::address& address, std::uint16_t port) {
+  const ip::address plain = plain_address(address);
+  return plain.is_v6() ? fmt::format("[{}]:{}", plain.to_string(), port)
+                       : fmt::format("{}:{}", plain.to_string(), port);
 }
 
 AddressLimits::AddressLimits(AddressLimitOptions options) : options_(options) {}

@@ -34,6 +34,16 @@ struct ListenerConfig {
   Port port;
 };
 
+struct SrtConfig {
+  ListenerConfig listener{"::", {9000}};
+  // Four round trips of a loaded 5G uplink (100 ms): two retransmissions and a moment's congestion.
+  microseconds latency = std::chrono::milliseconds(400);
+  std::uint32_t max_connections = 4'096;
+  std::uint32_t connections_per_address = 1'024;
+  ByteSize receive_memory = {std::uint64_t{512} * 1024 * 1024};
+  ByteSize socket_buffer = {std::uint64_t{8} * 1024 * 1024};
+};
+
 struct TlsConfig {
   std::filesystem::path certificate;
   std::filesystem::path key;
@@ -65,6 +75,8 @@ struct FeedConfig {
   std::uint32_t priority = 0;  // the lowest one that is live is chosen
   Secret key;
   std::string key_hash;
+  Secret srt_passphrase;  // after loading: from the file, or the channel's
+  std::filesystem::path srt_passphrase_file;
   std::string url;
 };
 
@@ -73,6 +85,8 @@ struct ChannelConfig {
   std::string title;
   Secret key;  // shorthand for one feed named "main"
   std::string key_hash;
+  Secret srt_passphrase;
+  std::filesystem::path srt_passphrase_file;
   std::vector<FeedConfig> feeds;  // after loading, the shorthand is in here as well
 };
 
@@ -107,6 +121,7 @@ struct Config {
   ListenerConfig rtmps{"::", {1936}};
   ListenerConfig http{"::", {8080}};
   ListenerConfig https{"::", {8443}};
+  SrtConfig srt;
   TlsConfig tls;
   std::filesystem::path data_dir = "/var/lib/kapok";
   std::filesystem::path spool_dir;   // empty: data_dir / "spool"

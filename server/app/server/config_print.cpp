@@ -54,7 +54,7 @@ bool same_channels(const Config& before, const Config& after) {
     const auto& b = after.channels[i].feeds;
     if (a.size() != b.size()) return false;
     for (std::size_t j = 0; j < a.size(); ++j)
-      if (a[j].key != b[j].key) return false;
+      if (a[j].key != b[j].key || a[j].srt_passphrase != b[j].srt_passphrase) return false;
   }
   return true;
 }

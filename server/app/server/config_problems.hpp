@@ -53,6 +53,9 @@ class ConfigProblems {
 // The nearest known name, when it is near enough to be a slip; empty: none is.
 std::string nearest_key(std::string_view unknown, std::span<const KeySpec> keys);
 
+// Passphrases: their lengths, the files that hold them, and what a feed takes from its channel.
+void validate_srt(Config& config, ConfigProblems& problems);
+
 // Checks across values: references, duplicates, pairs that belong together.
 void validate_config(const ConfigSource& source, Config& config, ConfigProblems& problems);
 

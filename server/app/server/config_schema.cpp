@@ -44,6 +44,28 @@ constexpr KeySpec kRoot[] = {
     {"rtmps.port", KAPOK_KEY(rtmps.port), "RTMP over TLS. Off while there is no certificate.",
      kRestart, Form::any, 0, 65535},
     {"rtmps.address", KAPOK_KEY(rtmps.address), "Address to listen on.", kRestart, Form::address},
+    {"srt.port", KAPOK_KEY(srt.listener.port),
+     "Where encoders publish over SRT (UDP), and where callers receive channels.", kRestart,
+     Form::any, 0, 65535},
+    {"srt.address", KAPOK_KEY(srt.listener.address), "Address to listen on.", kRestart,
+     Form::address},
+    {"srt.latency", KAPOK_KEY(srt.latency),
+     "How long a lost packet may take to come again; pictures come that much later. Of both ends' "
+     "wishes the greater holds. Four round trips of the path are right: 120ms within a city, 400ms "
+     "for 5G, more by satellite.",
+     kRestart, Form::any, 20 * kMs, 10 * kSecond},
+    {"srt.max_connections", KAPOK_KEY(srt.max_connections), "SRT connections at a time.", kRestart,
+     Form::any, 1, 65'536},
+    {"srt.connections_per_address", KAPOK_KEY(srt.connections_per_address),
+     "SRT connections from one address at a time.", kRestart, Form::any, 1, 65'536},
+    {"srt.receive_memory", KAPOK_KEY(srt.receive_memory),
+     "What received datagrams that wait for their turn may hold, all feeds together: latency times "
+     "bit rate of each, and a fifth more.",
+     kRestart, Form::any, kMiB, 64 * kGiB},
+    {"srt.socket_buffer", KAPOK_KEY(srt.socket_buffer),
+     "What the kernel may hold per thread while that is busy. More than net.core.rmem_max needs "
+     "CAP_NET_ADMIN.",
+     kRestart, Form::any, 64 * kKiB, kGiB},
     {"http.port", KAPOK_KEY(http.port), "Players, web pages and the API.", kRestart, Form::any, 0,
      65535},
     {"http.address", KAPOK_KEY(http.address), "Address to listen on.", kRestart, Form::address},
@@ -131,6 +153,12 @@ constexpr KeySpec kChannel[] = {
      kReload},
     {"key_hash", KAPOK_KEY(key_hash), "The same, hashed: safe in a file that others may read.",
      kReload},
+    {"srt_passphrase", KAPOK_KEY(srt_passphrase),
+     "Over SRT, feeds of this channel must be encrypted with this, 10 to 79 characters. The file "
+     "must then have mode 0600.",
+     kReload},
+    {"srt_passphrase_file", KAPOK_KEY(srt_passphrase_file),
+     "The same, in a file of its own with mode 0600.", kReload},
 };
 #undef KAPOK_KEY
 
@@ -142,6 +170,10 @@ constexpr KeySpec kFeed[] = {
      kReload, Form::any, 0, 1000},
     {"key", KAPOK_KEY(key), "Publish key. The file must then have mode 0600.", kReload},
     {"key_hash", KAPOK_KEY(key_hash), "The same, hashed.", kReload},
+    {"srt_passphrase", KAPOK_KEY(srt_passphrase),
+     "Instead of the channel's, for this feed. The file must then have mode 0600.", kReload},
+    {"srt_passphrase_file", KAPOK_KEY(srt_passphrase_file),
+     "The same, in a file of its own with mode 0600.", kReload},
     {"url", KAPOK_KEY(url), "Reserved for feeds that the server fetches; not supported yet.",
      kReload, Form::url},
 };

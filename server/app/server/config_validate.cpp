@@ -127,8 +127,13 @@ void validate_channels(Config& config, ConfigProblems& problems) {
       validate_feed(feed, channel.feeds[j], problems);
     }
     if (!channel.key.empty() || !channel.key_hash.empty())
-      channel.feeds.insert(channel.feeds.begin(),
-                           FeedConfig{"main", 0, channel.key, channel.key_hash, ""});
+      channel.feeds.insert(channel.feeds.begin(), FeedConfig{.name = "main",
+                                                             .priority = 0,
+                                                             .key = channel.key,
+                                                             .key_hash = channel.key_hash,
+                                                             .srt_passphrase = {},
+                                                             .srt_passphrase_file = {},
+                                                             .url = {}});
     if (channel.feeds.empty())
       // Keys can be made by the API afterwards, so this is no error.
       problems.warn(problems.place_of(shown), shown, "nobody can publish here: no feed has a key",
@@ -183,16 +188,24 @@ void validate_edges(const Config& config, ConfigProblems& problems) {
 void validate_secrets(const ConfigSource& source, const Config& config, ConfigProblems& problems) {
   if ((source.mode & 077) == 0) return;
   std::string first;
-  for (std::size_t i = 0; first.empty() && i < config.channels.size(); ++i) {
-    if (!config.channels[i].key.empty()) first = fmt::format("channel[{}].key", i);
-    for (std::size_t j = 0; first.empty() && j < config.channels[i].feeds.size(); ++j)
-      if (!config.channels[i].feeds[j].key.empty())
-        first = fmt::format("channel[{}].feed[{}].key", i, j);
+  const auto look = [&first](const std::string& place, const auto& entry) {
+    if (!first.empty()) return;
+    if (!entry.key.empty())
+      first = place + ".key";
+    else if (!entry.srt_passphrase.empty())
+      first = place + ".srt_passphrase";
+  };
+  for (std::size_t i = 0; i < config.channels.size(); ++i) {
+    const std::string place = fmt::format("channel[{}]", i);
+    look(place, config.channels[i]);
+    for (std::size_t j = 0; j < config.channels[i].feeds.size(); ++j)
+      look(fmt::format("{}.feed[{}]", place, j), config.channels[i].feeds[j]);
   }
   if (first.empty()) return;
   problems.error_at(
       first,
-      fmt::format("others may read this file (mode {:04o}), and it holds a key", source.mode),
+      fmt::format("others may read this file (mode {:04o}), and it holds a key or passphrase",
+                  source.mode),
       fmt::format("chmod 600 {}", source.name));
 }
 
@@ -232,6 +245,7 @@ void validate_config(const ConfigSource& source, Config& config, ConfigProblems&
         "make window.time longer, or segment.target shorter");
   validate_edges(config, problems);
   validate_channels(config, problems);
+  validate_srt(config, problems);
   validate_programmes(config, problems);
 }
 

@@ -89,6 +89,7 @@ Result<void> Server::prepare_data() {
   keys_ = KAPOK_TRY(
       KeyBook::open(config_.data_dir / "secrets" / "publish-keys", std::move(pepper.bytes)));
   KAPOK_TRY(keys_->configure(config_.channels));
+  passphrases_.configure(config_.channels);
   return {};
 }
 
@@ -138,8 +139,8 @@ std::vector<channel::ChannelConfig> Server::channel_configs(const Config& config
     // In the configuration the lowest number goes first; the channel takes the largest.
     for (const FeedConfig& feed : from.feeds)
       to.feeds.push_back(
-          {feed.name, -static_cast<int>(feed.priority), keys_->credential(from.id, feed.name)});
-    if (to.feeds.empty()) to.feeds.push_back({"main", 0, keys_->credential(from.id, "main")});
+          {feed.name, -static_cast<int>(feed.priority), credential(from.id, feed.name)});
+    if (to.feeds.empty()) to.feeds.push_back({"main", 0, credential(from.id, "main")});
     to.packager.channel = from.id;
     to.packager.directory = config.spool() / from.id;
     to.packager.segment_target = config.segment_target;
@@ -149,6 +150,10 @@ std::vector<channel::ChannelConfig> Server::channel_configs(const Config& config
     out.push_back(std::move(to));
   }
   return out;
+}
+
+std::string Server::credential(const std::string& channel, const std::string& feed) const {
+  return keys_->credential(channel, feed) + passphrases_.credential(channel, feed);
 }
 
 Result<void> Server::prepare_channels() {
@@ -235,6 +240,28 @@ Result<void> Server::prepare_api() {
   return {};
 }
 
+void Server::make_srt() {
+  ingest::SrtListenerOptions options;
+  options.address = listen_address(config_.srt.listener);
+  options.port = config_.srt.listener.port.number;
+  options.latency = std::chrono::duration_cast<milliseconds>(config_.srt.latency);
+  options.receive_memory_bytes = config_.srt.receive_memory.bytes;
+  options.receive_buffer_bytes = config_.srt.socket_buffer.bytes;
+  options.limits.open = config_.srt.connections_per_address;
+  options.limits.total = config_.srt.max_connections;
+  srt_ = std::make_unique<ingest::SrtListener>(
+      options,
+      ingest::SrtListenerServices{
+          .shards = shards_->executors(),
+          .feeds = *feeds_,
+          .viewers = nullptr,
+          .passphrase = [this](std::string_view channel,
+                               std::string_view feed) { return passphrases_.of(channel, feed); },
+          .clock = clock_,
+          .log = log_,
+          .metrics = metrics_});
+}
+
 Result<void> Server::listen() {
   if (config_.rtmp.port.on() || config_.rtmps_on()) {
     ingest::RtmpListenerOptions options;
@@ -251,6 +278,7 @@ Result<void> Server::listen() {
                                               .log = log_,
                                               .metrics = metrics_});
   }
+  if (config_.srt.listener.port.on()) make_srt();
   delivery::HttpServerOptions options;
   if (config_.http.port.on())
     options.http =
@@ -302,6 +330,7 @@ Result<void> Server::listen() {
                             boost::asio::use_future);
   KAPOK_TRY(opened.get());
   if (rtmp_) KAPOK_TRY(rtmp_->start());
+  if (srt_) KAPOK_TRY(srt_->start());
   KAPOK_TRY(http_->start());
   boost::asio::post(shards_->executor(0), [this] {
     tasks_->spawn(signals_->run());
@@ -312,6 +341,7 @@ Result<void> Server::listen() {
                                {"https", http_->https_port()},
                                {"rtmp", rtmp_ ? rtmp_->port() : 0},
                                {"rtmps", rtmp_ ? rtmp_->tls_port() : 0},
+                               {"srt", srt_ ? srt_->port() : 0},
                                {"channels", config_.channels.size()},
                                {"shards", shards_->size()},
                                {"data", config_.data_dir.string()}});
@@ -351,6 +381,7 @@ Task<> Server::drain_all() {
   // get what is there: nobody is promised a part that will not come.
   const auto patience = std::chrono::duration_cast<milliseconds>(config_.limits.drain);
   if (rtmp_) co_await rtmp_->drain(std::min<nanoseconds>(patience, seconds(2)));
+  if (srt_) co_await srt_->drain(std::min<nanoseconds>(patience, seconds(2)));
   co_await channels_->close();
   co_await http_->drain(patience);
   signals_->stop();
@@ -389,6 +420,7 @@ Task<std::string> Server::apply(Config fresh) {
   if (!made) co_return made.error().message;
   const auto catalogue = std::make_shared<const catalogue::Catalogue>(*std::move(made));
   if (const auto done = keys_->configure(fresh.channels); !done) co_return done.error().message;
+  passphrases_.configure(fresh.channels);
   const auto blocking = [this, text = catalogue->canonical_text()]() -> Result<void> {
     if (https_tls_) KAPOK_TRY(https_tls_->reload());
     if (rtmps_tls_) KAPOK_TRY(rtmps_tls_->reload());
@@ -437,6 +469,7 @@ void Server::take_down() {
   shards_->stop();
   http_.reset();
   rtmp_.reset();
+  srt_.reset();
   feeds_.reset();
   channels_.reset();
   spool_writers_.clear();
@@ -454,6 +487,7 @@ void Server::take_down() {
 
 Task<> Server::close_unstarted() {
   if (rtmp_) co_await rtmp_->drain(nanoseconds(0));
+  if (srt_) co_await srt_->drain(nanoseconds(0));
   co_await channels_->close();
   if (http_) co_await http_->drain(milliseconds(0));
 }

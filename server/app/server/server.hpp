@@ -24,6 +24,7 @@
 #include "server/app/server/prometheus_metrics.hpp"
 #include "server/app/server/shards.hpp"
 #include "server/app/server/signals.hpp"
+#include "server/app/server/srt_passphrases.hpp"
 #include "server/app/server/supervisor.hpp"
 #include "server/app/server/window_fan_out.hpp"
 #include "server/base/worker_thread.hpp"
@@ -35,6 +36,7 @@
 #include "server/picture/delivery/http/router.hpp"
 #include "server/picture/delivery/http/static_files.hpp"
 #include "server/picture/ingest/rtmp/listener.hpp"
+#include "server/picture/ingest/srt/listener.hpp"
 
 namespace kapok::app {
 
@@ -59,6 +61,9 @@ class Server {
   Result<void> prepare_channels();
   Result<void> prepare_api();
   Result<void> listen();
+  void make_srt();
+  // What of a feed's secrets a channel compares, to close whoever published with the old ones.
+  std::string credential(const std::string& channel, const std::string& feed) const;
   std::vector<channel::ChannelConfig> channel_configs(const Config& config) const;
   WorkerThread& writer_of(const boost::asio::any_io_executor& home);
 
@@ -98,6 +103,8 @@ class Server {
   std::unique_ptr<channel::ChannelDirectory> channels_;
   std::unique_ptr<GuardedFeeds> feeds_;
   std::unique_ptr<ingest::RtmpListener> rtmp_;
+  SrtPassphrases passphrases_;
+  std::unique_ptr<ingest::SrtListener> srt_;
   std::shared_ptr<delivery::StaticFiles> pages_;
   delivery::Router router_;
   std::unique_ptr<ApiBindings> bindings_;
