@@ -95,11 +95,11 @@ void size_buffers(udp::socket& socket, const UdpOptions& options, const Log* log
 
 // The program sees the datagram from behind the UDP header and returns the index of a socket, in
 // the order of binding. A load past the end returns 0.
-bool steer(udp::socket& any_of_them, std::uint32_t byte) {
+bool steer(int any_of_them, std::uint32_t byte) {
   sock_filter program[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, byte), BPF_STMT(BPF_RET | BPF_A, 0)};
   const sock_fprog filter{std::size(program), program};
-  return ::setsockopt(any_of_them.native_handle(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &filter,
-                      sizeof filter) == 0;
+  return ::setsockopt(any_of_them, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &filter, sizeof filter) ==
+         0;
 }
 
 }  // namespace
@@ -131,7 +131,7 @@ Result<std::vector<std::unique_ptr<UdpSocket>>> UdpSocket::open(
     opened.push_back(std::unique_ptr<UdpSocket>(new UdpSocket(std::move(socket), slabs)));
   }
   if (options.steering_byte && shards.size() > 1 &&
-      !steer(opened.front()->socket_, *options.steering_byte))
+      !steer(opened.front()->fd_, *options.steering_byte))
     log.info("net.udp_not_steered",
              {{"listener", options.listen.what}, {"why", system_error(errno, "cbpf").message}});
   return opened;

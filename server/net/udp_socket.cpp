@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -70,29 +71,34 @@ struct UdpSocket::Batch {
 };
 
 UdpSocket::UdpSocket(udp::socket socket, UdpSlabs& slabs)
-    : socket_(std::move(socket)), slabs_(slabs), batch_(std::make_unique<Batch>()) {}
+    : at_(socket.local_endpoint()),
+      watcher_(socket.get_executor()),
+      fd_(socket.release()),
+      slabs_(slabs),
+      batch_(std::make_unique<Batch>()) {}
 
-UdpSocket::~UdpSocket() = default;
-
-std::uint16_t UdpSocket::port() const {
-  boost::system::error_code ignored;
-  return socket_.local_endpoint(ignored).port();
+UdpSocket::~UdpSocket() {
+  close();
 }
 
 Task<bool> UdpSocket::wait_readable() {
-  if (!socket_.is_open()) co_return false;
+  if (!is_open()) co_return false;
+  boost::system::error_code error;
+  watcher_.assign(at_.protocol(), fd_, error);
+  if (error) co_return false;
   // An error is one that the network told about something sent before; reading clears it.
-  [[maybe_unused]] auto [error] = co_await socket_.async_wait(udp::socket::wait_read, kAsValue);
-  co_return socket_.is_open();
+  [[maybe_unused]] auto [told] = co_await watcher_.async_wait(udp::socket::wait_read, kAsValue);
+  if (watcher_.is_open()) watcher_.release(error);
+  co_return is_open();
 }
 
 void UdpSocket::wake() {
   boost::system::error_code ignored;
-  socket_.cancel(ignored);
+  if (watcher_.is_open()) watcher_.cancel(ignored);
 }
 
 bool UdpSocket::receive(std::vector<ReceivedDatagram>& into) {
-  if (!socket_.is_open()) return false;
+  if (!is_open()) return false;
   if (!slab_) {
     slab_ = slabs_.take();
     next_slot_ = 0;
@@ -117,8 +123,8 @@ bool UdpSocket::receive(std::vector<ReceivedDatagram>& into) {
     message.msg_control = batch.control[i].data();
     message.msg_controllen = kControlBytes;
   }
-  const int count = ::recvmmsg(socket_.native_handle(), batch.messages.data(),
-                               static_cast<unsigned>(room), MSG_DONTWAIT, nullptr);
+  const int count =
+      ::recvmmsg(fd_, batch.messages.data(), static_cast<unsigned>(room), MSG_DONTWAIT, nullptr);
   // EAGAIN; or ECONNREFUSED and its like, which say that some peer is not there any more: its own
   // silence will tell.
   if (count <= 0) return count < 0 && errno != EAGAIN && errno != EBADF;
@@ -144,7 +150,7 @@ bool UdpSocket::receive(std::vector<ReceivedDatagram>& into) {
 }
 
 void UdpSocket::send(std::span<const DatagramToSend> datagrams) {
-  if (!socket_.is_open()) return;
+  if (!is_open()) return;
   for (std::size_t from = 0; from < datagrams.size(); from += kSlotsPerSlab)
     send_batch(datagrams.subspan(from, std::min(kSlotsPerSlab, datagrams.size() - from)));
 }
@@ -170,7 +176,7 @@ void UdpSocket::send_batch(std::span<const DatagramToSend> datagrams) {
   }
   std::size_t done = 0;
   while (done < datagrams.size()) {
-    const int count = ::sendmmsg(socket_.native_handle(), batch.messages.data() + done,
+    const int count = ::sendmmsg(fd_, batch.messages.data() + done,
                                  static_cast<unsigned>(datagrams.size() - done), MSG_DONTWAIT);
     if (count > 0) {
       counts_.sent += static_cast<std::size_t>(count);
@@ -187,7 +193,11 @@ void UdpSocket::send_batch(std::span<const DatagramToSend> datagrams) {
 
 void UdpSocket::close() {
   boost::system::error_code ignored;
-  socket_.close(ignored);
+  if (watcher_.is_open())
+    watcher_.close(ignored);
+  else if (is_open())
+    ::close(fd_);
+  fd_ = -1;
   slab_.reset();
 }
 

@@ -73,8 +73,9 @@ class UdpSocket {
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;
 
-  std::uint16_t port() const;
-  // Until something has come, or wake(). False: closed.
+  std::uint16_t port() const { return at_.port(); }
+  // Until something has come, or wake(). False: closed. Only while this waits does the reactor
+  // watch the socket: whoever reads by the clock is not woken by each datagram.
   Task<bool> wait_readable();
   void wake();
   // Appends what has come, at most a slab's worth. False: nothing is left to read.
@@ -82,7 +83,7 @@ class UdpSocket {
   // What the kernel does not take is lost, as on any path; it is counted.
   void send(std::span<const DatagramToSend> datagrams);
   void close();
-  bool is_open() const { return socket_.is_open(); }
+  bool is_open() const { return fd_ >= 0; }
   const UdpCounts& counts() const { return counts_; }
 
  private:
@@ -90,7 +91,9 @@ class UdpSocket {
   UdpSocket(boost::asio::ip::udp::socket socket, UdpSlabs& slabs);
   void send_batch(std::span<const DatagramToSend> datagrams);
 
-  boost::asio::ip::udp::socket socket_;
+  boost::asio::ip::udp::endpoint at_;
+  boost::asio::ip::udp::socket watcher_;  // holds fd_ while somebody waits
+  int fd_ = -1;                           // owned
   UdpSlabs& slabs_;
   std::shared_ptr<UdpSlab> slab_;
   std::size_t next_slot_ = 0;
