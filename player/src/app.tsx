@@ -24,6 +24,7 @@ function useOnline(): boolean {
 export function App() {
   const [language, setLanguage] = useState<Language>(() => chosenLanguage(location.search, readStoredLanguage()));
   const [route, setRoute] = useState(() => routeOf(location.pathname, location.search));
+  const [watched, setWatched] = useState<string | null>(null);
   const online = useOnline();
 
   useEffect(() => {
@@ -36,6 +37,10 @@ export function App() {
     window.addEventListener('popstate', moved);
     return () => window.removeEventListener('popstate', moved);
   }, []);
+
+  useEffect(() => {
+    if (route.page === 'watch') setWatched(route.channel);
+  }, [route]);
 
   const go = useCallback((path: string) => {
     history.pushState(null, '', path);
@@ -78,7 +83,7 @@ export function App() {
       </div>
       <main id="main" tabIndex={-1}>
         {route.page === 'list' ? (
-          <LiveList onWatch={(channel) => go(watchPath(channel, location.search))} />
+          <LiveList watched={watched} onWatch={(channel) => go(watchPath(channel, location.search))} />
         ) : (
           <Watch
             key={route.channel}

@@ -109,6 +109,94 @@ describe('the household page', { skip: noServer() || noChromium() || noPage() },
     await page.close();
   });
 
+  test('a remote control reaches everything: arrows, Enter, Back', async () => {
+    const page = await browser.newPage();
+    const problems = complaints(page);
+    const press = (key) => page.keyboard.press(key);
+    const focused = () =>
+      page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.className ?? '');
+    // Televisions send codes without names.
+    const tvBack = () =>
+      page.evaluate(() => window.dispatchEvent(new KeyboardEvent('keydown', { key: 'Unidentified', keyCode: 461 })));
+    await page.goto(`${server.url}/?lang=en`);
+    await page.waitForSelector('a.card');
+    await press('ArrowDown');
+    assert.equal(await focused(), 'Watch Channel demo');
+    await press('ArrowUp');
+    assert.notEqual(await focused(), 'Watch Channel demo', 'up, to the header');
+    await press('ArrowDown');
+    await press('Enter');
+    await playing(page);
+
+    await press('ArrowDown');
+    await page.focus('.bar .control');
+    assert.equal(await focused(), 'Pause');
+    await press('Enter');
+    await until('the pause', async () => (await video(page)).paused);
+    await press('Enter');
+    await playing(page);
+    const wanted = await page.$$eval('.bar-row :is(button, input, select)', (all) => all.map((e) => e.getAttribute('aria-label')));
+    const reached = new Set([await focused()]);
+    for (let i = 0; i < wanted.length + 2; i++) {
+      await press('ArrowRight'); // over the volume slider too: it is at its end
+      reached.add(await focused());
+    }
+    assert.deepEqual(wanted.filter((label) => !reached.has(label)), [], 'controls that arrows do not reach');
+    assert.equal(await focused(), 'Full screen', 'right at the end stays there');
+    await press('ArrowDown');
+    assert.match(await focused(), /back/, 'down, to the way back');
+    await press('ArrowUp');
+    assert.equal(await page.evaluate(() => document.activeElement.closest('.bar') !== null), true);
+
+    await tvBack();
+    assert.equal(await page.evaluate(() => document.activeElement.closest('.bar')), null, 'out of the controls');
+    assert.match(page.url(), /\/watch\/demo/);
+    await press('Backspace');
+    await page.waitForSelector('a.card');
+    await until('the focus on the card of before', async () => (await focused()) === 'Watch Channel demo');
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  test('on a slow machine the beacons tell what was played, no more', async (t) => {
+    const page = await browser.newPage();
+    const played = [];
+    page.on('request', (request) => {
+      if (request.url().endsWith('/beacon')) played.push(...JSON.parse(request.postData()).played);
+    });
+    const began = Date.now();
+    await page.goto(`${server.url}/watch/demo`);
+    await playing(page);
+    // A processor a quarter as fast, and a page that answers twice a second at best.
+    const machine = await page.context().newCDPSession(page);
+    await machine.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+    await page.evaluate(() => {
+      setInterval(() => {
+        const end = performance.now() + 900;
+        while (performance.now() < end);
+      }, 1000);
+    });
+    await sleep(20_000);
+    await machine.send('Emulation.setCPUThrottlingRate', { rate: 1 });
+    await page.evaluate(() => document.querySelector('video').pause());
+    await sleep(3_000); // the last beacon
+    // What the element itself says of what it played. To Chromium the way from 0 to where playing began counts as well.
+    const truth = await page.evaluate((from) => {
+      const v = document.querySelector('video');
+      const ranges = [...Array(v.played.length).keys()].map((i) => Math.max(0, v.played.end(i) - Math.max(from, v.played.start(i))));
+      const { droppedVideoFrames, totalVideoFrames } = v.getVideoPlaybackQuality();
+      return { played_s: ranges.reduce((sum, s) => sum + s, 0), ranges: ranges.length, droppedVideoFrames, totalVideoFrames };
+    }, Math.min(...played.map(({ from_ms }) => from_ms)) / 1000);
+    const told_s = played.reduce((sum, { from_ms, to_ms }) => sum + to_ms - from_ms, 0) / 1000;
+    t.diagnostic(`played ${JSON.stringify(truth)}, told ${told_s.toFixed(2)} s in ${played.length} intervals`);
+    await page.close();
+    const sorted = [...played].sort((a, b) => a.from_ms - b.from_ms);
+    sorted.forEach((interval, i) => assert.ok(i === 0 || interval.from_ms >= sorted[i - 1].to_ms, 'told twice'));
+    assert.ok(truth.played_s > 3, 'it played at all');
+    assert.ok(told_s <= (Date.now() - began) / 1000, 'no more than the wall clock');
+    assert.ok(Math.abs(told_s - truth.played_s) < 1, `told ${told_s} s of ${truth.played_s} s`);
+  });
+
   test('nothing in the way of keyboards and screen readers', async () => {
     const page = await browser.newPage({ bypassCSP: true }); // for axe itself
     await page.goto(`${server.url}/`);

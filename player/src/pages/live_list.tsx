@@ -5,6 +5,8 @@ import { ApiError, listChannels, type Channel } from '../api/client';
 import logo from '../assets/kapok.svg';
 import { formatDuration } from '../i18n';
 import { useLanguage, useText } from '../language';
+import { moveFocus } from '../navigation/focus';
+import { directionOf } from '../navigation/neighbour';
 import { backOffSeconds, fromStatus } from '../playback/failure';
 import { FailurePanel } from './failure_panel';
 import { watchPath } from '../routes';
@@ -70,6 +72,7 @@ function Card({ channel, onWatch }: { channel: Channel; onWatch: () => void }) {
     <li>
       <a
         class="card"
+        data-channel={channel.id}
         href={watchPath(channel.id, location.search)}
         aria-label={t('list.watch', { title: channel.title })}
         onClick={(event) => {
@@ -103,7 +106,12 @@ function Card({ channel, onWatch }: { channel: Channel; onWatch: () => void }) {
   );
 }
 
-export function LiveList({ onWatch }: { onWatch: (channel: string) => void }) {
+interface Properties {
+  onWatch: (channel: string) => void;
+  watched: string | null; // where the viewer comes from: the focus returns to its card
+}
+
+export function LiveList({ onWatch, watched }: Properties) {
   const t = useText();
   const language = useLanguage();
   const [{ channels, failure, fresh_ms, retryAt }, retry] = useListing();
@@ -113,11 +121,28 @@ export function LiveList({ onWatch }: { onWatch: (channel: string) => void }) {
     return () => window.clearTimeout(timer);
   }, []);
 
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent): void => {
+      const direction = directionOf(event.key);
+      if (direction === null || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      moveFocus(direction);
+    };
+    window.addEventListener('keydown', pressed);
+    return () => window.removeEventListener('keydown', pressed);
+  }, []);
+  const list = useRef<HTMLElement>(null);
+  const known = channels !== null;
+  useEffect(() => {
+    if (!known || watched === null) return;
+    list.current?.querySelector<HTMLElement>(`a[data-channel="${watched}"]`)?.focus();
+  }, [known, watched]);
+
   const age = Date.now() - fresh_ms;
   const live = channels?.filter((channel) => channel.live).length ?? 0;
   const loading = channels === null && failure === null;
   return (
-    <section class="list" aria-labelledby="list-title" aria-busy={loading}>
+    <section ref={list} class="list" aria-labelledby="list-title" aria-busy={loading}>
       <div class="list-head">
         <h1 id="list-title">{t('list.title')}</h1>
         {live > 0 && <span class="list-count">{t('list.count', { count: live })}</span>}

@@ -6,6 +6,8 @@ import { Icon } from '../controls/icons';
 import { Stats } from '../controls/stats';
 import { formatTime } from '../i18n';
 import { useLanguage, useText } from '../language';
+import { moveFocus, nothingFocused } from '../navigation/focus';
+import { directionOf, isBack } from '../navigation/neighbour';
 import type { Snapshot } from '../playback/engine';
 import { failureHint, failureTitle, retryHelps } from '../playback/failure';
 import { Playback, type Status } from '../playback/playback';
@@ -87,17 +89,36 @@ export function Watch({ channel, protocol, onBack }: Properties) {
         f: () => frame.current && toggleFullscreen(frame.current, v),
         i: () => setStatsShown((shown) => !shown),
         ' ': onRange || onButton ? undefined : toggle,
-        ArrowLeft: onRange ? undefined : () => seek(-kSeekStepS),
-        ArrowRight: onRange ? undefined : () => seek(kSeekStepS),
+        Enter: onRange || onButton ? undefined : toggle,
+        // With nothing focused they shift time; a remote control that has gone into the controls moves there.
+        ArrowLeft: nothingFocused() ? () => seek(-kSeekStepS) : undefined,
+        ArrowRight: nothingFocused() ? () => seek(kSeekStepS) : undefined,
       };
-      const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+      const direction = directionOf(event.key);
+      const sideways = direction === 'left' || direction === 'right';
+      // A slider takes left and right until it is at its end; then the focus goes on.
+      const atEnd = (slider: HTMLInputElement): boolean =>
+        direction === 'right' ? slider.valueAsNumber >= Number(slider.max) : slider.valueAsNumber <= Number(slider.min);
+      const slides = target instanceof HTMLInputElement && sideways && !atEnd(target);
+      const chooses = target instanceof HTMLSelectElement && !sideways;
+      // One step back at a time: out of full screen, out of the controls, to the channels.
+      const inControls = document.activeElement;
+      const back = (): void => {
+        if (document.fullscreenElement !== null) void document.exitFullscreen();
+        else if (inControls instanceof HTMLElement && frame.current?.contains(inControls) === true) inControls.blur();
+        else onBack();
+      };
+      const action =
+        actions[event.key.length === 1 ? event.key.toLowerCase() : event.key] ??
+        (isBack(event.key, event.keyCode) ? back : undefined) ??
+        (direction === null || slides || chooses ? undefined : () => moveFocus(direction));
       if (action === undefined) return;
       event.preventDefault();
       action();
     };
     window.addEventListener('keydown', pressed);
     return () => window.removeEventListener('keydown', pressed);
-  }, [touched]);
+  }, [touched, onBack]);
 
   const info = playback.current?.channel ?? null;
   const now = performance.now();
