@@ -20,6 +20,16 @@ const kStart = {
   shaka: `
     const player = new shaka.Player();
     player.configure('manifest.hls.sequenceMode', true); // docs/players.md says why
+    if (target !== null) {
+      // In DASH the two add up, as the manifest's own delay and target do; HLS knows only the first.
+      const delay = url.endsWith('.mpd') ? target / 3 : target;
+      player.configure({
+        manifest: { defaultPresentationDelay: delay, dash: { ignoreSuggestedPresentationDelay: true } },
+        streaming: { liveSync: {
+          enabled: url.endsWith('.mpd'), targetLatency: target - delay, targetLatencyTolerance: 0.1, maxPlaybackRate: 1.04,
+        } },
+      });
+    }
     await player.attach(video);
     player.addEventListener('error', ({ detail }) => {
       // Shaka calls a failed request of a live stream critical and repeats it: no end of playback.
@@ -29,7 +39,9 @@ const kStart = {
     await player.load(url);
     window.libraryLatency = () => Date.now() - player.getPlayheadTimeAsDate().getTime();`,
   hls: `
-    const player = new Hls({ lowLatencyMode: true });
+    const player = new Hls({
+      lowLatencyMode: true, ...(target === null ? {} : { liveSyncDuration: target, maxLiveSyncPlaybackRate: 1.04 }),
+    });
     player.on(Hls.Events.ERROR, (_, info) => { if (info.fatal) window.problems.push('hls.js ' + info.details); });
     player.loadSource(url);
     player.attachMedia(video);
@@ -37,6 +49,11 @@ const kStart = {
   dash: `
     const player = dashjs.MediaPlayer().create();
     player.on(dashjs.MediaPlayer.events.ERROR, (event) => window.problems.push('dash.js ' + (event.error?.message ?? event.error)));
+    if (target !== null) {
+      player.updateSettings({ streaming: {
+        applyServiceDescription: false, delay: { liveDelay: target }, liveCatchup: { enabled: true },
+      } });
+    }
     player.initialize(video, url, true);
     window.libraryLatency = () => player.getCurrentLiveLatency() * 1000;`,
   native: `
@@ -70,7 +87,9 @@ window.observe = () => {
   };
 };
 (async () => {
-  const url = new URLSearchParams(location.search).get('url');
+  const asked = new URLSearchParams(location.search);
+  const url = asked.get('url');
+  const target = asked.has('target') ? Number(asked.get('target')) : null; // seconds; else what the manifest says
   ${kStart[library]}
   // dash.js plays by itself; told to before its streams are there, it takes the video for paused and
   // never reads the manifest again.
@@ -99,7 +118,8 @@ export async function startPageServer() {
   });
   await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
-    playUrl: (library, url) => `http://127.0.0.1:${port}/play/${library}?url=${encodeURIComponent(url)}`,
+    playUrl: (library, url, target_s = null) =>
+      `http://127.0.0.1:${port}/play/${library}?url=${encodeURIComponent(url)}${target_s === null ? '' : `&target=${target_s}`}`,
     stop: () =>
       new Promise((resolve) => {
         server.close(resolve);
