@@ -49,7 +49,8 @@ Link::Link(MonoTime now, Negotiated negotiated, Reception& reception, Standing s
   if (settled_.fec) {
     fec_receiver_.emplace(*settled_.fec, settled_.first_received,
                           settled_.segment_bytes - kSegmentOverhead);
-    fec_sender_.emplace(*settled_.fec, settled_.first_sent);
+    // A member's numbers have holes where other links were used; parity wants none.
+    if (standing == Standing::alone) fec_sender_.emplace(*settled_.fec, settled_.first_sent);
   }
 }
 

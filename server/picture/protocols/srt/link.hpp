@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "server/picture/protocols/srt/backup_choice.hpp"
 #include "server/picture/protocols/srt/loss_list.hpp"
 #include "server/picture/protocols/srt/measures.hpp"
 #include "server/picture/protocols/srt/negotiated.hpp"
@@ -45,7 +46,10 @@ class Link {
   void send(MonoTime now, Buffer payload, MessageWord message, MonoTime source_at);
   // The number that the next packet will get.
   Sequence next_sequence() const { return sending_.end(); }
-  void restart_sending_at(Sequence sequence) { sending_.restart_at(sequence); }
+  // Leaves a hole that other links of the group have filled.
+  void restart_sending_at(Sequence sequence) {
+    if (sending_.end() != sequence) sending_.restart_at(sequence);
+  }
 
   void shutdown(MonoTime now, Output& out);
   void keep_alive(MonoTime now, Output& out);
@@ -54,11 +58,8 @@ class Link {
   SocketId socket_id() const { return settled_.own_id; }
   const PeerAddress& peer() const { return settled_.peer; }
   const Negotiated& settled() const { return settled_; }
-  // For the choice of the link in use.
-  MonoTime last_heard() const { return last_heard_; }
-  microseconds rtt() const { return rtt_.rtt(); }
-  microseconds rtt_variance() const { return rtt_.variance(); }
-  std::uint64_t send_dropped() const { return stats_.packets_send_dropped; }
+  LinkHealth health() const;
+  // Everything before it was acknowledged (or dropped as too old).
   Sequence acknowledged() const { return sending_.first(); }
   LinkStats stats(MonoTime now) const;
 

@@ -119,8 +119,12 @@ bool Link::decrypt(DataPacket& packet) {
 
 // What this packet's number says about the others of this link.
 void Link::track(MonoTime now, Sequence sequence) {
-  // A member may join anywhere; what came before is the other links' affair.
-  if (!heard_data_ && standing_ == Standing::member) expected_ = sequence;
+  // A member may join anywhere. What is missing right before may have been its first packets: a
+  // backup link begins with what the other one left unfinished.
+  if (!heard_data_ && standing_ == Standing::member) {
+    const Sequence missing = reception_->buffer.first_missing();
+    expected_ = missing.before(sequence) ? missing : sequence;
+  }
   heard_data_ = true;
   ack_wanted_ = true;
   ++since_ack_;

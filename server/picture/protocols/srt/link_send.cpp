@@ -20,6 +20,14 @@ bool Link::can_send(std::size_t packets, std::size_t bytes) const {
   return !closed_ && sending_.fits(packets, bytes);
 }
 
+LinkHealth Link::health() const {
+  return {.last_heard = last_heard_,
+          .rtt = rtt_.rtt(),
+          .rtt_variance = rtt_.variance(),
+          .latency = settled_.send_latency,
+          .dropped = stats_.packets_send_dropped};
+}
+
 void Link::send(MonoTime now, Buffer payload, MessageWord message, MonoTime source_at) {
   const auto elapsed =
       std::chrono::duration_cast<microseconds>(source_at - settled_.own_start).count();

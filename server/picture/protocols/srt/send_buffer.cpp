@@ -35,7 +35,8 @@ void SendBuffer::push(SendPacket packet) {
 }
 
 void SendBuffer::restart_at(Sequence sequence) {
-  if (empty()) first_ = next_ = end_ = sequence;
+  while (!empty()) release_first();
+  first_ = next_ = end_ = sequence;
 }
 
 void SendBuffer::release_first() {

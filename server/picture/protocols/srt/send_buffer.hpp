@@ -26,7 +26,7 @@ class SendBuffer {
 
   bool fits(std::size_t packets, std::size_t bytes) const;
   void push(SendPacket packet);
-  // Skips ahead while nothing waits: a group's link begins where the group is.
+  // Forgets everything and goes on from there: where the other links of a group are.
   void restart_at(Sequence sequence);
 
   Sequence first() const { return first_; }  // oldest not acknowledged

@@ -63,13 +63,15 @@ struct LinkStats {
 
 enum class GroupType : std::uint8_t { broadcast = 1, backup = 2 };  // [draft 3.2.1.4]
 
-enum class LinkState : std::uint8_t { idle, fresh, stable, wary, unstable, broken };
+// [libsrt docs/features/bonding-main-backup.md] How a sending group sees a link: standing by, just
+// activated, in use, answering again, not answering as it should.
+enum class LinkState : std::uint8_t { idle, fresh, stable, wary, unstable };
 std::string_view name_of(LinkState state);
 
 struct GroupLinkStats {
   LinkStats link;
   std::uint16_t weight = 0;
-  LinkState state = LinkState::idle;  // the sender's view; a receiver knows idle and stable
+  LinkState state = LinkState::idle;  // broadcast: idle until used, then stable
 };
 
 struct GroupStats {
