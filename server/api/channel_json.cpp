@@ -84,6 +84,7 @@ json::object video_json(const media::VideoFacts& video) {
   out["colour_primaries"] = video.colour.primaries;
   out["transfer"] = video.colour.transfer;
   out["matrix"] = video.colour.matrix;
+  out["hdr_vivid"] = video.hdr_vivid;
   // [SMPTE ST 2086] in 0.0001 cd/m2; [CTA-861.3] in cd/m2.
   if (video.mastering) {
     out["mastering_max_nits"] = rounded(video.mastering->max_luminance / 10'000.0);
@@ -103,6 +104,7 @@ json::object track_json(const channel::TrackFacts& track) {
   out["codec_string"] = text(track.codec_string);
   out["language"] = text(track.language);
   out["rendition"] = text(track.rendition);
+  if (track.ts_stream_type) out["ts_stream_type"] = *track.ts_stream_type;
   out["bits_per_second"] = track.bits_per_second;
   if (track.video) {
     out["video"] = video_json(*track.video);

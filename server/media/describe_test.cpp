@@ -246,6 +246,20 @@ TEST(Enriched, SeesCaptionsInTheFirstAccessUnit) {
   EXPECT_TRUE(enriched(hevc, unit({"4e01" + sei, "2601ac"}))->video()->closed_captions);
 }
 
+TEST(Enriched, SeesHdrVividInTheFirstAccessUnit) {
+  const auto hevc = describe(Codec::hevc, kHevcOpenGop).value();
+  EXPECT_FALSE(hevc->video()->hdr_vivid);
+  const auto with_sei = [&](std::string_view t35) {
+    return enriched(hevc, unit({"4e010408" + std::string(t35) + "80", "2601ac"}));
+  };
+  // The code itself has 00 00 in it only where no emulation prevention is due.
+  EXPECT_TRUE(with_sei("26000400050142ff")->video()->hdr_vivid);
+  EXPECT_EQ(with_sei("26000400060142ff"), hevc) << "another metadata of the same provider";
+  EXPECT_EQ(with_sei("b5000400050142ff"), hevc) << "another country";
+  // A base layer of its own keeps its transfer.
+  EXPECT_EQ(with_sei("26000400050142ff")->video()->colour, hevc->video()->colour);
+}
+
 TEST(Enriched, SurvivesLengthsThatLie) {
   const auto track = describe(Codec::hevc, kHevcHdr10).value();
   const Bytes liar = from_hex("ffffffff26").value();

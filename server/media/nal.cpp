@@ -1,8 +1,8 @@
 #include "server/media/nal.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <numeric>
+#include <span>
 
 #include "server/media/bit_reader.hpp"
 
@@ -82,11 +82,18 @@ void read_message(std::uint32_t type, ByteSpan payload, DisplaySei& found) {
       found.alternative_transfer = std::to_integer<std::uint8_t>(payload.front());
   } else if (type == kRegisteredUserData) {
     found.closed_captions |= is_caption_data(payload);
+    found.hdr_vivid |= is_hdr_vivid(payload);
   } else if (type == kRecoveryPoint) {
     BitReader bits(payload);
     const std::uint32_t frames = bits.ue(65535);
     if (bits.ok()) found.recovery_point = frames;
   }
+}
+
+bool begins_with(ByteSpan t35, std::span<const std::uint8_t> header) {
+  return t35.size() > header.size() &&
+         std::equal(header.begin(), header.end(), t35.begin(),
+                    [](std::uint8_t want, std::byte have) { return std::byte{want} == have; });
 }
 
 // Type and size of an SEI message: bytes of 255 and a last, smaller one, summed [H.264 7.3.2.3.1].
@@ -119,15 +126,20 @@ void read_display_sei(ByteSpan sei, DisplaySei& found) {
 bool is_caption_data(ByteSpan t35) {
   // United States, ATSC, "GA94", cc_data.
   constexpr std::uint8_t kCaptions[] = {0xB5, 0x00, 0x31, 'G', 'A', '9', '4', 0x03};
-  return t35.size() > std::size(kCaptions) &&
-         std::equal(std::begin(kCaptions), std::end(kCaptions), t35.begin(),
-                    [](std::uint8_t want, std::byte have) { return std::byte{want} == have; });
+  return begins_with(t35, kCaptions);
+}
+
+bool is_hdr_vivid(ByteSpan t35) {
+  // China, the provider's code of CUVA, its code for this metadata.
+  constexpr std::uint8_t kVivid[] = {0x26, 0x00, 0x04, 0x00, 0x05};
+  return begins_with(t35, kVivid);
 }
 
 void apply(const DisplaySei& found, VideoFacts& facts) {
   if (found.mastering) facts.mastering = found.mastering;
   if (found.light) facts.light = found.light;
   facts.closed_captions |= found.closed_captions;
+  facts.hdr_vivid |= found.hdr_vivid;
   if (found.alternative_transfer == 18 && facts.colour.transfer != 16) facts.colour.transfer = 18;
 }
 

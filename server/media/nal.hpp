@@ -45,6 +45,7 @@ struct DisplaySei {
   std::optional<std::uint8_t> alternative_transfer;  // 147
   std::optional<std::uint32_t> recovery_point;  // 6: frames until the picture is whole (AVC: ue)
   bool closed_captions = false;                 // 4: see is_caption_data
+  bool hdr_vivid = false;                       // 4: see is_hdr_vivid
   bool empty() const { return !mastering && !light && !alternative_transfer; }
 };
 // `sei` is the NAL unit without its header (1 byte in AVC, 2 in HEVC), still with emulation
@@ -55,6 +56,10 @@ void read_display_sei(ByteSpan sei, DisplaySei& found);
 // Whether an ITU-T T.35 message (SEI 4, AV1 metadata 4), its country code first, is cc_data of ATSC
 // A/53 part 4, 6.2.3: CEA-608 and CEA-708 captions. Who sends them sends them with every picture.
 bool is_caption_data(ByteSpan t35);
+
+// Likewise whether it is the dynamic metadata of HDR Vivid [T/UWA 005.1, annex A]. It comes with
+// every picture too, over a PQ or HLG picture that plays without it.
+bool is_hdr_vivid(ByteSpan t35);
 
 // Facts completed by SEI. An alternative transfer of 18 over a BT.2020 SDR-compatible curve is HLG
 // in effect (ATC SEI, DVB and ARIB practice).

@@ -151,7 +151,7 @@ TEST_F(ChannelReaders, GetTracksThatAreNotPackaged) {
               static_cast<double>(packets_of(items, 1).back().dts.count + 1'800), 200);
   EXPECT_EQ(packets_of(items, 5).size(), 1U);
   EXPECT_GT(packets_of(items, 3).size(), 20U);
-  const FeedFacts& feed = channel->facts().feeds[0];
+  const FeedFacts feed = channel->facts().feeds[0];
   EXPECT_EQ(feed.dropped_packets, 0U);
   ASSERT_EQ(feed.tracks.size(), 5U);
   EXPECT_EQ(feed.tracks[2].codec, media::Codec::mp2);
