@@ -21,7 +21,9 @@ class LiveStoreTest : public ::testing::Test {
   }
   void wait_for(Wish wish, nanoseconds patience = seconds(6)) {
     const auto wait = [](LiveStoreTest& test, Wish what, MonoTime give_up) -> Task<> {
-      Waiter waiter{.wish = what, .give_up = give_up};
+      Waiter waiter;
+      waiter.wish = what;
+      waiter.give_up = give_up;
       co_await test.live_.wait(waiter, "demo", "source");
       (waiter.woken == Woken::gave_up ? test.gave_up_ : test.answerable_)++;
     };
