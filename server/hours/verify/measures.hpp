@@ -12,12 +12,11 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <optional>
-#include <set>
-#include <string>
-#include <tuple>
-#include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
 #include "server/base/clock.hpp"
 #include "server/base/result.hpp"
@@ -101,6 +100,14 @@ class Measures {
     bool free = false;
     bool baseline = false;
   };
+  // Session ids are random and ours: their own bits are the hash.
+  struct SessionHash {
+    std::size_t operator()(const ledger::Id16& id) const {
+      std::size_t hash = 0;
+      std::memcpy(&hash, id.data(), sizeof hash);
+      return hash;
+    }
+  };
   void add_view(const ledger::Leaf& leaf);
   void add_hour(const ledger::Leaf& leaf);
   void count(const Stretch& stretch, rules::Span span);
@@ -114,7 +121,7 @@ class Measures {
   std::map<std::pair<std::uint64_t, std::uint32_t>, std::array<rules::IntervalSet, 4>> offered_;
   // Content first made free, by enterprise and work: strict, loose.
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::array<rules::IntervalSet, 2>> fresh_;
-  std::set<ledger::Id16> sessions_;
+  std::unordered_set<ledger::Id16, SessionHash> sessions_;
 };
 
 // Local month of a time, and where the next one begins.
