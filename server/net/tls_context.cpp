@@ -114,22 +114,22 @@ Result<std::shared_ptr<boost::asio::ssl::context>> make_context(
 
 }  // namespace
 
-TlsContext::TlsContext(TlsFiles files, std::vector<std::string> alpn,
-                       std::shared_ptr<boost::asio::ssl::context> first)
-    : files_(std::move(files)), alpn_(std::move(alpn)), current_(std::move(first)) {}
+TlsContext::TlsContext(TlsFiles files, std::vector<std::string> alpn) noexcept
+    : files_(std::move(files)), alpn_(std::move(alpn)) {}
 
 Result<std::shared_ptr<TlsContext>> TlsContext::load(TlsFiles files,
                                                      std::vector<std::string> alpn) {
   for (const std::string& name : alpn)
     if (name.empty() || name.size() > 255)
       return fail(Errc::internal, "an ALPN name has 1 to 255 bytes");
-  auto first = KAPOK_TRY(make_context(files, alpn));
-  return std::shared_ptr<TlsContext>(
-      new TlsContext(std::move(files), std::move(alpn), std::move(first)));
+  std::shared_ptr<TlsContext> made(new TlsContext(std::move(files), std::move(alpn)));
+  KAPOK_TRY(made->reload());
+  return made;
 }
 
 Result<void> TlsContext::reload() {
   auto fresh = KAPOK_TRY(make_context(files_, alpn_));
+  use_ticket_keys(fresh->native_handle(), ticket_keys_);
   const std::lock_guard lock(mutex_);
   current_ = std::move(fresh);
   return {};

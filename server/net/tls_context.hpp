@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/base/result.hpp"
+#include "server/net/ticket_keys.hpp"
 
 namespace kapok::net {
 
@@ -32,11 +33,11 @@ class TlsContext {
   std::shared_ptr<boost::asio::ssl::context> current() const;
 
  private:
-  TlsContext(TlsFiles files, std::vector<std::string> alpn,
-             std::shared_ptr<boost::asio::ssl::context> first);
+  TlsContext(TlsFiles files, std::vector<std::string> alpn) noexcept;
 
   TlsFiles files_;
   std::vector<std::string> alpn_;
+  std::shared_ptr<TicketKeys> ticket_keys_ = std::make_shared<TicketKeys>();
   // A mutex and not std::atomic<shared_ptr>, whose libstdc++ 12 version races with itself; it is
   // held for a pointer copy, once a connection.
   mutable std::mutex mutex_;
