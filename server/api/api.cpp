@@ -68,6 +68,13 @@ void Api::register_on(delivery::Router& router) {
     if (route.method == http::Method::get)
       router.add(http::Method::head, std::string(route.pattern), handler);
   }
+  router.refuse_below("/api/v1/", [](unsigned status) {
+    constexpr std::string_view kRemedy = "/api/v1/openapi.json describes what there is";
+    return to_response(
+        status == 405 ? Problem(405, "method_not_allowed", "this path does not have that method",
+                                std::string(kRemedy))
+                      : Problem(404, "not_found", "there is no such path", std::string(kRemedy)));
+  });
 }
 
 bool Api::admit_session(std::string_view address) {

@@ -265,6 +265,17 @@ TEST_F(ApiTest, UnknownAndImpossibleChannelsAreProblemsWithARemedy) {
   }
 }
 
+TEST_F(ApiTest, UnknownPathsAndMethodsAreProblemsToo) {
+  delivery::Router router;
+  api.register_on(router);
+  for (const unsigned status : {404U, 405U}) {
+    const auto response = router.refuse("/api/v1/nothing", status);
+    EXPECT_EQ(response.status, status);
+    EXPECT_EQ(header(response, "Content-Type"), "application/problem+json");
+    EXPECT_EQ(body(response).at("status").as_int64(), status);
+  }
+}
+
 TEST_F(ApiTest, WhatIsForAdministratorsNeedsTheirToken) {
   const std::string path = "/api/v1/channels/demo/feeds";
   const auto missing = ask({.path = path});

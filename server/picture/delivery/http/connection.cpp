@@ -51,17 +51,14 @@ http::Response preflight() {
   return response;
 }
 
-http::Response method_refused(std::span<const http::Method> allowed) {
-  http::Response response =
-      http::Response::text(405, "text/plain; charset=utf-8", "method not allowed\n");
+std::string allow_list(std::span<const http::Method> allowed) {
   std::string list;
   for (const http::Method method : allowed) {
     if (!list.empty()) list += ", ";
     list += http::name_of(method);
     if (method == http::Method::get) list += ", HEAD";
   }
-  response.with("Allow", list).with("Cache-Control", "no-store");
-  return response;
+  return list;
 }
 
 http::Response plain(unsigned status, std::string text) {
@@ -237,9 +234,11 @@ Task<Connection::After> Connection::answer(std::size_t head_size) {
     current_.route = class_of(*media);
     leave_body();
     if (head.method != http::Method::get && head.method != http::Method::head) {
-      static constexpr http::Method kAllowed[] = {http::Method::get, http::Method::options};
-      const After after = co_await send(
-          head.method == http::Method::options ? preflight() : method_refused(kAllowed));
+      http::Response response = head.method == http::Method::options
+                                    ? preflight()
+                                    : shard_.shared.router.refuse(*path, 405);
+      if (response.status == 405) response.with("Allow", "GET, HEAD, OPTIONS");
+      const After after = co_await send(std::move(response));
       co_return after;
     }
     const After after = co_await answer_media(std::move(*media), Patience::fresh);
@@ -258,7 +257,8 @@ Task<Connection::After> Connection::answer(std::size_t head_size) {
   leave_body();
   if (!match.allowed.empty()) {
     current_.route = RouteClass::handler;
-    http::Response response = method_refused(match.allowed);
+    http::Response response = shard_.shared.router.refuse(*path, 405);
+    response.with("Allow", allow_list(match.allowed));
     if (current_.method == http::Method::options) {
       response.status = 204;
       response.body = {};
@@ -274,7 +274,7 @@ Task<Connection::After> Connection::answer(std::size_t head_size) {
       co_return after;
     }
   }
-  const After after = co_await send(plain(404, "not here"));
+  const After after = co_await send(shard_.shared.router.refuse(*path, 404));
   co_return after;
 }
 

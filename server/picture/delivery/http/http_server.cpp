@@ -11,6 +11,20 @@ namespace kapok::delivery {
 
 using boost::asio::ip::tcp;
 
+namespace {
+
+// So many refused clients at a time are told so; each costs a socket and, with TLS, a handshake.
+// Beyond, a connection is cut without a word.
+constexpr std::size_t kTurnedAwayAtOnce = 64;
+constexpr seconds kTurnAwayDeadline{2};
+constexpr std::string_view kOverloaded =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
+    "Access-Control-Allow-Origin: *\r\nCache-Control: no-store\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 21\r\n\r\n"
+    "too many connections\n";
+
+}  // namespace
+
 struct HttpServer::Listening {
   enum class Security : std::uint8_t { plain, tls };
   Security security = Security::plain;
@@ -93,18 +107,38 @@ void HttpServer::serve(tcp::socket socket, Listening& listening, std::size_t ind
   auto place = addresses_->admit(address);
   if (!place) {
     shard.metrics.connections_refused.increment();
-    return;
+    if (shard.turning_away >= kTurnedAwayAtOnce) return;
   }
   auto stream = listening.security == Listening::Security::tls
                     ? std::make_unique<net::Stream>(std::move(socket), *services_.tls->current(),
                                                     shard.cipher)
                     : std::make_unique<net::Stream>(std::move(socket));
+  const auto on_error = [log = services_.log](const std::string& what) {
+    log.error("http.connection_failed", {{"reason", what}});
+  };
+  if (!place) {
+    ++shard.turning_away;
+    shard.tasks.spawn(turn_away(std::move(stream), shard), on_error);
+    return;
+  }
   auto connection = std::make_shared<Connection>(
       shard, std::move(stream), Connection::Peer{.address = address, .place = std::move(*place)});
   const auto run = [](std::shared_ptr<Connection> self) -> Task<> { co_await self->run(); };
-  shard.tasks.spawn(run(std::move(connection)), [log = services_.log](const std::string& what) {
-    log.error("http.connection_failed", {{"reason", what}});
-  });
+  shard.tasks.spawn(run(std::move(connection)), on_error);
+}
+
+Task<> HttpServer::turn_away(std::unique_ptr<net::Stream> stream, HttpShard& shard) {
+  net::Watchdog watchdog(shard.executor, [&stream] { stream->close(); });
+  watchdog.arm(kTurnAwayDeadline);
+  bool open = co_await stream->handshake();
+  // The request is read first: closing with unread input would take the answer with it.
+  if (open) open = co_await stream->wait(net::Ready::read);
+  if (open && !stream->receive(shard.input).closed) {
+    stream->send(as_bytes(kOverloaded));
+    stream->end_sending();
+  }
+  stream->close();
+  --shard.turning_away;
 }
 
 Task<> HttpServer::drain(milliseconds patience) {

@@ -65,6 +65,8 @@ class HttpServer {
   struct Listening;
   Task<> accept_on(Listening& listening, std::size_t shard);
   void serve(boost::asio::ip::tcp::socket socket, Listening& listening, std::size_t shard);
+  // Over a limit: 503 in answer to the first request, a bounded number at a time.
+  static Task<> turn_away(std::unique_ptr<net::Stream> stream, HttpShard& shard);
 
   HttpServerOptions options_;
   HttpServerServices services_;

@@ -526,6 +526,55 @@ TEST_F(HttpServerTest, ShutsBareLiveForAllButEdges) {
   EXPECT_EQ(client.get("/s/" + token_for("demo") + "/live/demo/master.m3u8").status, 200U);
 }
 
+TEST_F(HttpServerTest, OverTheLimitOfConnectionsSays503AndWhenToComeBack) {
+  HttpServerOptions options;
+  options.addresses = {.half_open = 1, .open = 1, .loopback = net::Loopback::counted};
+  start(options);
+  Client first(server_->http_port());
+  EXPECT_EQ(first.get("/time").status, 200U);
+  Client second(server_->http_port());
+  const Received refused = second.get("/time");
+  EXPECT_EQ(refused.status, 503U);
+  EXPECT_EQ(refused.header("retry-after"), "5");
+  EXPECT_EQ(refused.header("connection"), "close");
+  EXPECT_EQ(metrics_.value("kapok_http_connections_refused_total"), 1);
+  EXPECT_EQ(first.get("/time").status, 200U);
+}
+
+TEST_F(HttpServerTest, RefusesBelowAPrefixInItsOwnWords) {
+  router_.refuse_below("/echo/", [](unsigned status) {
+    return http::Response::text(status, "application/problem+json", "{}");
+  });
+  start();
+  Client client(server_->http_port());
+  const Received wrong = client.get("/echo/a");
+  EXPECT_EQ(wrong.status, 405U);
+  EXPECT_EQ(wrong.header("content-type"), "application/problem+json");
+  EXPECT_EQ(wrong.header("allow"), "POST");
+  const Received missing = client.get("/echo/a/b");
+  EXPECT_EQ(missing.status, 404U);
+  EXPECT_EQ(missing.header("content-type"), "application/problem+json");
+  EXPECT_EQ(client.get("/echo").header("content-type"), "text/plain; charset=utf-8");
+}
+
+// ADR 005: a DASH player goes on counting in a Period that has ended.
+TEST_F(HttpServerTest, ANumberBehindItsErasEndIsASegmentWithoutSamples) {
+  start();
+  auto demo = channel();
+  demo.open();
+  demo.add_segments(2);
+  demo.discontinue();
+  demo.add_segments(1);
+  Client client(server_->http_port());
+  const Received empty = client.get("/live/demo/source/1002.m4s");
+  EXPECT_EQ(empty.status, 200U);
+  EXPECT_EQ(empty.header("content-type"), "video/mp4");
+  EXPECT_EQ(empty.header("cache-control"), "public, max-age=1");
+  ASSERT_EQ(empty.body.size(), 32U);
+  EXPECT_EQ(empty.body.substr(4, 8), "stypmsdh");
+  EXPECT_EQ(client.get("/live/demo/source/1-1002.m4s").status, 200U);
+}
+
 TEST_F(HttpServerTest, AnswersHandlersPreflightsAndWrongMethods) {
   start();
   Client client(server_->http_port());

@@ -80,6 +80,7 @@ struct HttpShard {
   TaskGroup tasks;
   std::unordered_set<Connection*> connections;
   bool draining = false;
+  std::size_t turning_away = 0;
   // Valid until the next suspension of whoever uses them.
   std::vector<std::byte> input;
   std::vector<std::byte> file_bytes;

@@ -36,6 +36,19 @@ void Router::add(http::Method method, std::string pattern, Handler handler) {
   routes_.push_back(std::move(route));
 }
 
+void Router::refuse_below(std::string prefix, Refusal refusal) {
+  refusals_.emplace_back(std::move(prefix), std::move(refusal));
+}
+
+http::Response Router::refuse(std::string_view path, unsigned status) const {
+  for (const auto& [prefix, refusal] : refusals_)
+    if (path.starts_with(prefix)) return refusal(status);
+  http::Response response = http::Response::text(
+      status, "text/plain; charset=utf-8", status == 405 ? "method not allowed\n" : "not here\n");
+  response.with("Cache-Control", "no-store");
+  return response;
+}
+
 Router::Match Router::match(http::Method method, std::string_view path) const {
   Match found;
   const std::vector<std::string_view> given = split(path);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/base/task.hpp"
@@ -25,6 +26,11 @@ class Router {
  public:
   void add(http::Method method, std::string pattern, Handler handler);
 
+  // Below `prefix` 404 and 405 are said in the caller's own words (an API's), not as plain text.
+  using Refusal = std::function<http::Response(unsigned status)>;
+  void refuse_below(std::string prefix, Refusal refusal);
+  http::Response refuse(std::string_view path, unsigned status) const;
+
   struct Match {
     const Handler* handler = nullptr;  // null: no such path, or see `allowed`
     PathParameters parameters;
@@ -39,6 +45,7 @@ class Router {
     Handler handler;
   };
   std::vector<Route> routes_;
+  std::vector<std::pair<std::string, Refusal>> refusals_;
 };
 
 }  // namespace kapok::delivery

@@ -87,12 +87,7 @@ class TestChannel {
   static constexpr std::size_t kPartBytes = 20'000;
 
   void open() {
-    say(packaging::EraOpened{{.id = 1,
-                              .start_utc = kStart,
-                              .base = kFirst,
-                              .segment_duration = seconds(2),
-                              .discontinuity_sequence = 0,
-                              .window = seconds(60)}});
+    open_era();
     auto track = std::make_shared<media::Track>();
     track->kind = media::TrackKind::video;
     track->codec = media::Codec::avc;
@@ -143,6 +138,12 @@ class TestChannel {
   }
   // The newest segment's pages leave the cache.
   void forget_newest() { file_->forget(); }
+  // The encoder went and came back with other parameters.
+  void discontinue() {
+    say(packaging::EraEnded{era_});
+    ++era_;
+    open_era();
+  }
   void go_idle() { say(packaging::ChannelIdle{kStart}); }
 
   static std::string part_bytes(std::uint64_t part) { return pattern(part, kPartBytes); }
@@ -158,12 +159,21 @@ class TestChannel {
  private:
   static constexpr UtcTime kStart{seconds(1'790'000'000)};
 
+  void open_era() {
+    const std::uint64_t base = kFirst + next_part_ / kParts;
+    say(packaging::EraOpened{{.id = era_,
+                              .start_utc = start_of(base),
+                              .base = base,
+                              .segment_duration = seconds(2),
+                              .discontinuity_sequence = era_ - 1,
+                              .window = seconds(60)}});
+  }
   void open_segment() {
     const std::uint64_t number = kFirst + next_part_ / kParts;
     file_ = std::make_shared<TestFile>();
     segment_ = {};
     segment_.number = number;
-    segment_.era = 1;
+    segment_.era = era_;
     segment_.start_utc = start_of(number);
     segment_.start = media::from_microseconds(segment_.start_utc.time_since_epoch(), 90'000);
     segment_.init = init_;
@@ -182,6 +192,7 @@ class TestChannel {
   std::shared_ptr<const packaging::InitSegment> init_;
   std::shared_ptr<TestFile> file_;
   Segment segment_;
+  std::uint32_t era_ = 1;
   std::uint64_t next_part_ = 0;
 };
 
