@@ -47,6 +47,7 @@ struct Totals {
   std::uint64_t bytes = 0;
   double worst_lateness_ms = 0;
   double connect_to_publish_ms = 0;  // the slowest
+  double first_publish_at_s = 0;     // since 1970: when the first was accepted
 };
 
 struct Target {
@@ -89,7 +90,10 @@ class Pusher {
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began;
     if (outcome) {
       totals_.connect_to_publish_ms = std::max(totals_.connect_to_publish_ms, took.count());
-      ++totals_.publishing;
+      if (++totals_.publishing == 1)
+        totals_.first_publish_at_s =
+            std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+                .count();
       outcome = co_await stream(socket, timer);
     }
     if (!outcome) {
@@ -255,11 +259,11 @@ int push(const Options& options) {
   std::printf(
       "{\"copies\": %u, \"published\": %u, \"failed\": %u, \"seconds\": %.3f, \"bytes\": %llu, "
       "\"mbit_per_s\": %.1f, \"cpu_seconds\": %.3f, \"worst_lateness_ms\": %.1f, "
-      "\"connect_to_publish_ms\": %.2f}\n",
+      "\"connect_to_publish_ms\": %.2f, \"first_publish_at_s\": %.3f}\n",
       options.count, totals.publishing, totals.failed, lasted.count(),
       static_cast<unsigned long long>(totals.bytes),
       static_cast<double>(totals.bytes) * 8 / 1e6 / lasted.count(), cpu, totals.worst_lateness_ms,
-      totals.connect_to_publish_ms);
+      totals.connect_to_publish_ms, totals.first_publish_at_s);
   return totals.failed == 0 ? 0 : 1;
 }
 

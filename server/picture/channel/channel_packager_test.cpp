@@ -85,12 +85,27 @@ struct Live : ::testing::Test {
     while (true) {
       auto next = feed.next();
       if (next.media_s >= seconds_long) return;
-      const MonoTime arrival = began + (next.packet.arrival - MonoTime(seconds(500)));
-      if (arrival > clock.mono()) clock.advance(arrival - clock.mono());
-      next.packet.arrival = arrival;
-      next.packet.payload = Buffer(Bytes(next.packet.sync ? 400 : 100));
-      give(std::make_shared<const media::Packet>(std::move(next.packet)));
+      send(std::move(next), began);
     }
+  }
+  void send(SimulatedFeed::Next next, MonoTime began) {
+    const MonoTime arrival = began + (next.packet.arrival - MonoTime(seconds(500)));
+    if (arrival > clock.mono()) clock.advance(arrival - clock.mono());
+    next.packet.arrival = arrival;
+    next.packet.payload = Buffer(Bytes(next.packet.sync ? 400 : 100));
+    give(std::make_shared<const media::Packet>(std::move(next.packet)));
+  }
+  // How long after the first packet's arrival the rendition has its first part, to the packet.
+  milliseconds until_first_part(const std::string& rendition) {
+    const std::size_t before = parts(rendition);
+    SimulatedFeed feed({});
+    const MonoTime began = clock.mono();
+    while (clock.mono() - began < seconds(10)) {
+      send(feed.next(), began);
+      settle();
+      if (parts(rendition) > before) break;
+    }
+    return std::chrono::duration_cast<milliseconds>(clock.mono() - began);
   }
   std::vector<packaging::Segment> closed(const std::string& rendition) const {
     std::vector<packaging::Segment> found;
@@ -98,6 +113,12 @@ struct Live : ::testing::Test {
       if (const auto* end = std::get_if<packaging::SegmentClosed>(&event->what))
         if (end->rendition == rendition) found.push_back(end->segment);
     return found;
+  }
+  std::size_t parts(const std::string& rendition) const {
+    return static_cast<std::size_t>(std::ranges::count_if(windows.events, [&](const auto& event) {
+      const auto* part = std::get_if<packaging::PartAdded>(&event->what);
+      return part != nullptr && part->rendition == rendition;
+    }));
   }
   // Of the manifest: what a DASH player has to start over for.
   int periods() const {
@@ -165,6 +186,25 @@ TEST_F(Live, ADriftingJitteredFeedGivesSegmentsWithoutHolesAtTheTimeTheyArrive) 
                     0.1);
     }
   }
+}
+
+// Nothing can be listed earlier: TARGETDURATION is in every playlist and comes from the GOP, whose
+// end only the second sync packet tells.
+TEST_F(Live, ANewChannelsFirstGopIsThereOnceItsLengthIsKnown) {
+  publish(Change::none);
+  EXPECT_EQ(until_first_part("source"), seconds(2)) << "the arrival of the second sync packet";
+  EXPECT_EQ(parts("source"), 10U) << "all parts of the first GOP at once";
+  EXPECT_GE(parts("audio-zh"), 9U);
+}
+
+TEST_F(Live, AChannelOfKnownTimingHasAPartAsSoonAsItsLastFrameHasCome) {
+  publish(Change::none);
+  run({}, 20);
+  give(media::EndOfFeed{});
+  clock.advance(std::chrono::minutes(2));
+  publish(Change::none);
+  settle();
+  EXPECT_EQ(until_first_part("source"), milliseconds(180)) << "the tenth frame of ten";
 }
 
 TEST_F(Live, TheSamePublisherBackAfterThreeSecondsIsNoDiscontinuity) {
