@@ -58,21 +58,6 @@ std::string_view name_of(media::IngestProtocol protocol) {
   }
   return "rtmp";
 }
-std::string_view name_of(media::FeedEnd end) {
-  switch (end) {
-    case media::FeedEnd::unpublished:
-      return "unpublished";
-    case media::FeedEnd::connection_lost:
-      return "connection_lost";
-    case media::FeedEnd::silent:
-      return "silent";
-    case media::FeedEnd::replaced:
-      return "replaced";
-    case media::FeedEnd::error:
-      return "error";
-  }
-  return "error";
-}
 
 json::object video_json(const media::VideoFacts& video) {
   json::object out;

@@ -23,6 +23,7 @@ namespace kapok::media {
 // what came before.
 struct Discontinuity {};
 enum class FeedEnd : std::uint8_t { unpublished, connection_lost, silent, replaced, error };
+std::string_view name_of(FeedEnd end);  // as logs and the API say it
 struct EndOfFeed {
   FeedEnd reason = FeedEnd::unpublished;
 };

@@ -14,22 +14,6 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
-std::string_view text_of(media::FeedEnd end) {
-  switch (end) {
-    case media::FeedEnd::unpublished:
-      return "unpublished";
-    case media::FeedEnd::connection_lost:
-      return "connection_lost";
-    case media::FeedEnd::silent:
-      return "silent";
-    case media::FeedEnd::replaced:
-      return "replaced";
-    case media::FeedEnd::error:
-      return "error";
-  }
-  return "unknown";
-}
-
 media::Packet at_place(const media::Packet& packet, const Placed& placed) {
   media::Packet out = packet;
   out.dts = placed.dts;
@@ -410,7 +394,7 @@ void Channel::end_session(Feed& feed, media::FeedEnd reason, std::string_view wh
   feed.last_end = reason;
   services_.log.info(
       "feed.closed",
-      {{"feed", feed.name}, {"peer", session->peer()}, {"reason", text_of(reason)}, {"why", why}});
+      {{"feed", feed.name}, {"peer", session->peer()}, {"reason", name_of(reason)}, {"why", why}});
   if (on_air_ == session.get()) {
     on_air_ = nullptr;
     era_.set_idle();
