@@ -36,6 +36,13 @@ test('a wide slider above a row of buttons is reached from each of them', () => 
   assert.equal(neighbour(slider, buttons, 'down'), 1);
 });
 
+test('left and right stay in the row, also where a slider touches it', () => {
+  const slider = box(0, 0, 900, 24);
+  const buttons = [box(0, 24, 44, 44), box(50, 24, 44, 44)];
+  assert.equal(neighbour(buttons[0] as Box, [slider, ...buttons], 'right'), 2);
+  assert.equal(neighbour(slider, buttons, 'right'), null);
+});
+
 test('keys of remote controls', () => {
   assert.equal(directionOf('ArrowUp'), 'up');
   assert.equal(directionOf('k'), null);

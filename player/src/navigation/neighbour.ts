@@ -47,8 +47,9 @@ function cost(from: Box, to: Box, direction: Direction): number {
   const aside = across
     ? gap(from.top, from.bottom, to.top, to.bottom)
     : gap(from.left, from.right, to.left, to.right);
-  // A row's neighbour is in the row: left and right never jump to another line.
-  if (across && aside > 0) return Infinity;
+  // A row's neighbour is in the row: left and right never jump to another line, not even to one that touches.
+  const shared = Math.min(from.bottom, to.bottom) - Math.max(from.top, to.top);
+  if (across && shared < Math.min(from.bottom - from.top, to.bottom - to.top) / 2) return Infinity;
   const offCentre = across
     ? 0
     : Math.abs(middle(to.left, to.right) - middle(from.left, from.right)) / 1000; // only decides between equals
