@@ -66,7 +66,7 @@ struct RtmpConnection::CloseOrder {
     // Only the publish that this order belongs to: the connection may have begun another.
     asio::post(*shard, [weak = connection, order = this, why = *reason] {
       if (const auto open = weak.lock(); open && open->close_order_.get() == order)
-        open->cut("channel: " + why, FeedEnd::replaced);
+        open->dismiss("channel: " + why, FeedEnd::replaced);
     });
   }
 };
@@ -369,6 +369,7 @@ Task<> RtmpConnection::linger() {
   if (last_state_ == SessionState::refused || session_.state() == SessionState::refused) {
     // Closing with unread bytes would reset the connection and take our answer with it.
     watch(kLinger);
+    [[maybe_unused]] const auto told = co_await flush();
     transport_.end_sending();
     std::array<std::byte, 4096> scratch;
     for (std::size_t drained = 0; drained < kMaxDrained;) {
@@ -394,6 +395,17 @@ void RtmpConnection::cut(std::string reason, FeedEnd end) {
     end_ = end;
   }
   transport_.close();
+}
+
+void RtmpConnection::dismiss(std::string reason, FeedEnd end) {
+  if (session_.state() != SessionState::publishing) return cut(std::move(reason), end);
+  if (!reason_.empty()) return;
+  session_.end_publish(reason);
+  reason_ = std::move(reason);
+  end_ = end;
+  // The publisher sends on, which ends its turn and lets it linger; one that does not is cut.
+  watch(kLinger);
+  shard_->tasks.spawn(flush_later(shared_from_this()));
 }
 
 void RtmpConnection::log_closed() {

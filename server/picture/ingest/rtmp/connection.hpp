@@ -69,6 +69,8 @@ class RtmpConnection : public std::enable_shared_from_this<RtmpConnection> {
   // Draining: a publisher is asked to reconnect, others are cut.
   void ask_to_leave();
   void cut(std::string reason, media::FeedEnd end);
+  // The same for a publisher of ours: it is told why (onStatus) and has a moment to read it.
+  void dismiss(std::string reason, media::FeedEnd end);
 
  private:
   enum class Next : std::uint8_t { go_on, moved, over };

@@ -139,7 +139,7 @@ Task<> RtmpListener::State::stop_accepting(RtmpShard* shard) {
 Task<> RtmpListener::State::cut_all(RtmpShard* shard) {
   const std::vector<RtmpConnection*> now(shard->connections.begin(), shard->connections.end());
   for (RtmpConnection* connection : now)
-    connection->cut("draining", media::FeedEnd::connection_lost);
+    connection->dismiss("draining", media::FeedEnd::connection_lost);
   co_return;
 }
 

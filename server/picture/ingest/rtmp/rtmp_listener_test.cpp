@@ -333,7 +333,10 @@ TEST(RtmpListener, AChannelMayCloseItsPublisher) {
     peer.converse(client, [&] { return client.publishing(); });
     const auto close = server.directory.requests().at(0).close;
     asio::post(server.shards.executors().back(), [close] { close("the key was revoked"); });
-    EXPECT_TRUE(peer.read_to_end());
+    const auto said = peer.read_to_end();
+    ASSERT_TRUE(said);
+    EXPECT_NE(as_text(*said).find("NetStream.Publish.Rejected"), std::string_view::npos);
+    EXPECT_NE(as_text(*said).find("the key was revoked"), std::string_view::npos);
     const std::string closed = server.log->wait_for("rtmp.closed");
     EXPECT_NE(closed.find("reason=channel: the key was revoked"), std::string::npos) << closed;
     const auto sink = server.directory.sink(0);
