@@ -51,6 +51,7 @@ struct Group::State {
   MonoTime delivered_at;
   std::vector<Member> members;
   Sequence next_sequence;
+  std::optional<Sequence> offered;  // by calls that are under way, none having come through
   MessageNumber next_message;
   std::deque<Packet> unacknowledged;  // backup only: for the link that comes next
   bool activated_before = false;
@@ -64,7 +65,14 @@ Group& Group::operator=(Group&&) noexcept = default;
 
 void Group::introduce(OwnSide& own, std::uint16_t weight) const {
   own.start = state_->start;
-  if (!state_->members.empty()) own.first_sequence = state_->next_sequence;
+  // [libsrt srtcore/api.cpp, groupConnect] Links that call at the same time offer the same number:
+  // which of them the peer takes as the first is not ours to know.
+  if (!state_->members.empty())
+    own.first_sequence = state_->next_sequence;
+  else if (state_->offered)
+    own.first_sequence = *state_->offered;
+  else
+    state_->offered = own.first_sequence;
   own.group = GroupExtension{.group_id = state_->options.group_id | kGroupBit,
                              .type = static_cast<std::uint8_t>(state_->options.type),
                              .flags = 0,
@@ -74,6 +82,7 @@ void Group::introduce(OwnSide& own, std::uint16_t weight) const {
 void Group::join(MonoTime now, Negotiated negotiated) {
   State& state = *state_;
   if (state.members.empty()) {
+    state.offered.reset();
     state.next_sequence = negotiated.first_sent;
     state.latency = negotiated.receive_latency;
     state.reception.emplace(ReceiveBuffer(negotiated.first_received, {state.options.window_packets,

@@ -70,10 +70,8 @@ void Link::accept(MonoTime now, DataPacket packet) {
 
   auto refused = buffer.refusal(packet.sequence);
   if (!refused) {
-    if (!decrypt(packet)) {
-      track(now, packet.sequence);
-      return;
-    }
+    // What cannot be read proves nothing: it is as if it had not come.
+    if (!decrypt(packet)) return;
     const MonoTime source_at = reception_->time_base.moment_of(packet.timestamp, now);
     const Placed placed =
         buffer.place(packet.sequence, {std::move(packet.payload), source_at, packet.message});
@@ -91,7 +89,12 @@ void Link::accept(MonoTime now, DataPacket packet) {
       losses_.seen_reordered(static_cast<std::uint32_t>(expected_.ahead_of(packet.sequence)));
   }
   if (refused == Placed::duplicate) ++stats_.packets_duplicate;
-  if (refused == Placed::belated) ++stats_.packets_belated;
+  if (refused == Placed::belated) {
+    ++stats_.packets_belated;
+    // Numbers far back are no part of the stream, and on a circle they would be far ahead.
+    const std::int32_t late = buffer.first().ahead_of(packet.sequence);
+    if (static_cast<std::uint32_t>(late) > settled_.options.window_packets) return;
+  }
   track(now, packet.sequence);
 }
 
@@ -132,7 +135,7 @@ void Link::track(MonoTime now, Sequence sequence) {
   if (ahead < 0) return;
   if (ahead == 0) {
     losses_.seen_in_order();
-  } else {
+  } else if (static_cast<std::uint32_t>(ahead) <= settled_.options.window_packets) {
     if (!settled_.fec || settled_.fec->arq == FecArq::always)
       losses_.add(now, {expected_, sequence - 1});
     else
