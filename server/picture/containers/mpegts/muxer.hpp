@@ -32,10 +32,12 @@ struct TsBlock {
 
 class TsMuxer {
  public:
+  // Packets come in steps of a frame (40 ms at 25 frames/s), so what must not be longer than 100 ms
+  // (tables) and 40 ms (PCR, where sound comes between pictures) is due that much earlier.
+  static constexpr milliseconds kTablesEvery{60};
+  static constexpr milliseconds kPcrEvery{38};
   // How far decode times lie behind PCR: what sound and picture may be apart in the feed.
   static constexpr milliseconds kMuxDelay{300};
-  static constexpr milliseconds kTablesEvery{90};
-  static constexpr milliseconds kPcrEvery{38};
 
   // In the order of a FeedSource; a Discontinuity voids all tracks.
   void write(const media::FeedItem& item);

@@ -31,32 +31,30 @@ bool has_plain_header(std::uint8_t stream_id) {
 
 std::optional<PesHeader> PesReader::header(ByteSpan& bytes) {
   if (state_ != State::header) return std::nullopt;
-  std::size_t wanted = kStartBytes;
-  while (true) {
-    const std::size_t taken = std::min(wanted - gathered_, bytes.size());
+  while (gathered_ < header_bytes()) {
+    const std::size_t taken = std::min(header_bytes() - gathered_, bytes.size());
+    if (taken == 0) return std::nullopt;
     std::copy_n(bytes.begin(), taken, bytes_ + gathered_);
     gathered_ += taken;
     bytes = bytes.subspan(taken);
-    if (gathered_ < wanted) return std::nullopt;
-    if (wanted == kStartBytes) {
-      broken_ = bytes_[0] != std::byte{0} || bytes_[1] != std::byte{0} || bytes_[2] != std::byte{1};
-      if (broken_) break;
-      if (has_plain_header(std::to_integer<std::uint8_t>(bytes_[3]))) break;
-      wanted = kFixedBytes;
-    } else if (wanted == kFixedBytes && bytes_[8] != std::byte{0}) {
-      wanted = kFixedBytes + std::to_integer<std::size_t>(bytes_[8]);
-    } else {
-      break;
-    }
   }
-  const auto header = broken_ ? std::nullopt : parse();
-  broken_ = !header;
+  const auto header = parse();
   state_ = header ? State::payload : State::idle;
   left_ = header ? header->payload_size : std::nullopt;
   return header;
 }
 
+// As far as it can be told by what is gathered.
+std::size_t PesReader::header_bytes() const {
+  if (gathered_ < kStartBytes || has_plain_header(std::to_integer<std::uint8_t>(bytes_[3])))
+    return kStartBytes;
+  if (gathered_ < kFixedBytes) return kFixedBytes;
+  return kFixedBytes + std::to_integer<std::size_t>(bytes_[8]);
+}
+
 std::optional<PesHeader> PesReader::parse() const {
+  if (bytes_[0] != std::byte{0} || bytes_[1] != std::byte{0} || bytes_[2] != std::byte{1})
+    return std::nullopt;
   PesHeader header;
   header.size = gathered_;
   header.stream_id = std::to_integer<std::uint8_t>(bytes_[3]);

@@ -33,7 +33,6 @@ class PesReader {
   std::optional<PesHeader> header(ByteSpan& bytes);
   // What of `bytes` belongs to the payload.
   ByteSpan payload(ByteSpan bytes);
-  bool is_broken() const { return broken_; }
   // The payload came whole; only a packet that states its length can tell.
   bool is_complete() const { return state_ == State::payload && left_ == std::size_t{0}; }
 
@@ -41,10 +40,10 @@ class PesReader {
   enum class State : std::uint8_t { idle, header, payload };
   static constexpr std::size_t kMaxHeaderBytes = 9 + 255;
 
+  std::size_t header_bytes() const;
   std::optional<PesHeader> parse() const;
 
   State state_ = State::idle;
-  bool broken_ = false;
   std::size_t gathered_ = 0;
   std::byte bytes_[kMaxHeaderBytes] = {};
   std::optional<std::size_t> left_;
