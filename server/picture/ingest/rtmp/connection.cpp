@@ -126,6 +126,7 @@ Task<> RtmpConnection::serve(RtmpShard* shard) {
     if (!shaken) next = std::unexpected(std::move(shaken).error());
     secured_ = true;
   } else if (feed_) {
+    if (!transport_.is_tls()) transport_.set_wakes(RtmpTransport::Wakes::when_nearly_full);
     watch(shared_.options.idle_deadline);
     auto answered = co_await flush();
     if (!answered) next = std::unexpected(std::move(answered).error());
@@ -144,12 +145,18 @@ Task<> RtmpConnection::serve(RtmpShard* shard) {
   detach();
 }
 
+Task<Result<std::size_t>> RtmpConnection::read() {
+  // TLS holds back bytes of its own.
+  if (feed_ && !transport_.is_tls()) return transport_.read(session_.read_room(), shard_->rounds);
+  return transport_.read(session_.read_room());
+}
+
 Task<Result<RtmpConnection::Next>> RtmpConnection::turn(RtmpShard* shard) {
   const SessionState before = session_.state();
   std::size_t count = 0;
   if (!std::exchange(resume_, false)) {
-    const auto read = co_await transport_.read(session_.read_room());
-    if (reason_.empty()) count = KAPOK_CO_TRY(read);
+    const auto got = co_await read();
+    if (reason_.empty()) count = KAPOK_CO_TRY(got);
   }
   if (!reason_.empty()) co_return Next::over;
   shared_.metrics.bytes.add(static_cast<double>(count));
@@ -259,6 +266,7 @@ Task<Result<RtmpConnection::Next>> RtmpConnection::begin_feed(media::FeedGrant g
     };
     co_await asio::co_spawn(home, arm(close_order_, shard->executor), asio::use_awaitable);
   }
+  if (!transport_.is_tls()) transport_.set_wakes(RtmpTransport::Wakes::when_nearly_full);
   watch(shared_.options.idle_deadline);
   const auto flushed = co_await flush();
   KAPOK_CO_TRY(flushed);
@@ -338,6 +346,7 @@ Task<> RtmpConnection::end_feed(FeedEnd reason) {
   last.emplace_back(media::EndOfFeed{reason});
   [[maybe_unused]] const auto taken = co_await deliver(std::move(last));
   feed_.reset();
+  if (!transport_.is_tls()) transport_.set_wakes(RtmpTransport::Wakes::on_any_byte);
   close_order_.reset();
   shared_.metrics.publishing.add(-1);
 }

@@ -26,9 +26,11 @@ class RtmpConnection;
 
 // What the connections of one shard share; touched on that shard only.
 struct RtmpShard {
-  explicit RtmpShard(const boost::asio::any_io_executor& on) : executor(on), tasks(on) {}
+  explicit RtmpShard(const boost::asio::any_io_executor& on)
+      : executor(on), tasks(on), rounds(on) {}
   boost::asio::any_io_executor executor;
   TaskGroup tasks;
+  ReadRounds rounds;
   std::unique_ptr<net::Acceptor> plain;
   std::unique_ptr<net::Acceptor> tls;
   std::unordered_set<RtmpConnection*> connections;
@@ -84,6 +86,7 @@ class RtmpConnection : public std::enable_shared_from_this<RtmpConnection> {
   // Shards outlive their connections.
   Task<> serve(RtmpShard* shard);
   Task<Result<Next>> turn(RtmpShard* shard);
+  Task<Result<std::size_t>> read();
   Task<Result<Next>> ask(rtmp::PublishAsked asked, RtmpShard* shard);
   Task<Result<Next>> begin_feed(media::FeedGrant grant, RtmpShard* shard);
   Task<bool> move_to(RtmpShard* home, RtmpShard* from);

@@ -13,6 +13,7 @@
 #include "server/base/bytes.hpp"
 #include "server/base/result.hpp"
 #include "server/base/task.hpp"
+#include "server/picture/ingest/rtmp/read_rounds.hpp"
 
 namespace kapok::ingest {
 
@@ -25,7 +26,13 @@ class RtmpTransport {
   bool is_tls() const { return tls_.has_value(); }
   Task<Result<void>> handshake();
   // At least one byte into the first room, then the second. Errors: closed (the peer ended), io.
-  Task<Result<std::size_t>> read(std::array<std::span<std::byte>, 2> room);
+  using Room = std::array<std::span<std::byte>, 2>;
+  Task<Result<std::size_t>> read(Room room);
+  // The same with what is there at the next pulse. Plain TCP only.
+  Task<Result<std::size_t>> read(Room room, ReadRounds& rounds);
+  // Whether bytes that arrive wake the shard; rounds have no need of it.
+  enum class Wakes : std::uint8_t { on_any_byte, when_nearly_full };
+  void set_wakes(Wakes wakes);
   Task<Result<void>> write(ByteSpan bytes);
   void end_sending();
   void close();
@@ -42,6 +49,7 @@ class RtmpTransport {
   Tcp::socket& socket() { return tls_ ? tls_->next_layer() : plain_; }
 
   Tcp::socket plain_;
+  std::size_t left_of_turn_ = 0;  // of the present round
   std::shared_ptr<boost::asio::ssl::context> context_;
   std::optional<boost::asio::ssl::stream<Tcp::socket>> tls_;
 };
