@@ -35,6 +35,7 @@ struct Options {
   double speed = 1;
   double seconds = 0;
   double stagger_ms = 0;
+  unsigned pulse_ms = 0;
   std::uint32_t chunk_bytes = 60'000;
   bool once = false;
   bool numbered = true;
@@ -164,7 +165,7 @@ class Pusher {
     for (std::uint64_t loop = 0;; ++loop) {
       std::size_t next = 0;
       while (next < steps.size()) {
-        const auto when = began + at(loop, steps[next].due_ms);
+        const auto when = on_pulse(began + at(loop, steps[next].due_ms));
         auto now = std::chrono::steady_clock::now();
         if (totals_.stop ||
             (options_.seconds > 0 && now - began > std::chrono::duration<double>(options_.seconds)))
@@ -205,6 +206,14 @@ class Pusher {
     [[maybe_unused]] auto [unsent, sent] =
         co_await asio::async_write(socket, asio::buffer(goodbye), kAsValue);
     co_return Result<void>();
+  }
+
+  // All copies wake together: one wake-up sends what is due for many.
+  std::chrono::steady_clock::time_point on_pulse(std::chrono::steady_clock::time_point when) const {
+    const nanoseconds pulse = milliseconds(options_.pulse_ms);
+    if (pulse == nanoseconds(0)) return when;
+    const nanoseconds past = when.time_since_epoch() % pulse;
+    return past == nanoseconds(0) ? when : when + (pulse - past);
   }
 
   nanoseconds at(std::uint64_t loop, std::uint32_t due_ms) const {
@@ -285,6 +294,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seconds", options.seconds, "stop after so long; 0: never");
   app.add_option("--stagger-ms", options.stagger_ms, "start copies this far apart");
+  app.add_option(
+      "--pulse-ms", options.pulse_ms,
+      "send at multiples of this only: many copies for less CPU; 0: each at its own time");
   app.add_option("--chunk", options.chunk_bytes, "chunk size, bytes")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024 * 1024));

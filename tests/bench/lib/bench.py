@@ -83,6 +83,8 @@ class Program:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        if self.log != subprocess.DEVNULL:
+            self.log.close()  # it may lie on a file system that is about to go
 
 
 def machine_busy():
