@@ -31,6 +31,20 @@ std::string listen_address(const ListenerConfig& listener) {
   return listener.address == "::" ? std::string() : listener.address;
 }
 
+delivery::MediaAccess media_access(const Config& config) {
+  return {config.anonymous == AnonymousViewing::allow ? delivery::Anonymous::allow
+                                                      : delivery::Anonymous::edges,
+          config.edges};
+}
+
+// Of "192.0.2.1:51234" or "[2001:db8::1]:51234".
+boost::asio::ip::address address_of(std::string_view peer) {
+  std::string text(peer.substr(0, peer.rfind(':')));
+  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
+  boost::system::error_code none;
+  return boost::asio::ip::make_address(text, none);
+}
+
 std::uint64_t window_bytes(const Config& config) {
   if (const auto* size = std::get_if<ByteSize>(&config.window.bytes)) return size->bytes;
   std::error_code error;
@@ -240,7 +254,20 @@ Result<void> Server::prepare_api() {
   return {};
 }
 
-void Server::make_srt() {
+Result<void> Server::make_srt() {
+  auto rule = KAPOK_TRY(delivery::AccessRule::make(media_access(config_)));
+  srt_output_ = std::make_unique<delivery::SrtOutput>(delivery::SrtOutputServices{
+      .shards = shards_->executors(),
+      .source = *channels_,
+      .signer = signer_.get(),
+      .may_watch_anonymously =
+          [rule = std::move(rule)](std::string_view peer) {
+            return rule.may_see_bare_live(address_of(peer));
+          },
+      .passphrase = [this](std::string_view channel) { return passphrases_.of(channel, ""); },
+      .clock = clock_,
+      .log = log_,
+      .metrics = metrics_});
   ingest::SrtListenerOptions options;
   options.address = listen_address(config_.srt.listener);
   options.port = config_.srt.listener.port.number;
@@ -254,12 +281,13 @@ void Server::make_srt() {
       ingest::SrtListenerServices{
           .shards = shards_->executors(),
           .feeds = *feeds_,
-          .viewers = nullptr,
+          .viewers = srt_output_.get(),
           .passphrase = [this](std::string_view channel,
                                std::string_view feed) { return passphrases_.of(channel, feed); },
           .clock = clock_,
           .log = log_,
           .metrics = metrics_});
+  return {};
 }
 
 Result<void> Server::listen() {
@@ -278,7 +306,7 @@ Result<void> Server::listen() {
                                               .log = log_,
                                               .metrics = metrics_});
   }
-  if (config_.srt.listener.port.on()) make_srt();
+  if (config_.srt.listener.port.on()) KAPOK_TRY(make_srt());
   delivery::HttpServerOptions options;
   if (config_.http.port.on())
     options.http =
@@ -296,10 +324,7 @@ Result<void> Server::listen() {
   options.limits.body_bytes = config_.limits.request_body.bytes;
   options.addresses.open = config_.limits.connections_per_address;
   options.addresses.total = config_.limits.connections;
-  options.access.anonymous = config_.anonymous == AnonymousViewing::allow
-                                 ? delivery::Anonymous::allow
-                                 : delivery::Anonymous::edges;
-  options.access.edges = config_.edges;
+  options.access = media_access(config_);
   delivery::HttpServerServices services{.shards = {},
                                         .router = router_,
                                         .pages = pages_,
@@ -382,6 +407,7 @@ Task<> Server::drain_all() {
   const auto patience = std::chrono::duration_cast<milliseconds>(config_.limits.drain);
   if (rtmp_) co_await rtmp_->drain(std::min<nanoseconds>(patience, seconds(2)));
   if (srt_) co_await srt_->drain(std::min<nanoseconds>(patience, seconds(2)));
+  if (srt_output_) co_await srt_output_->drain();
   co_await channels_->close();
   co_await http_->drain(patience);
   signals_->stop();
@@ -470,6 +496,7 @@ void Server::take_down() {
   http_.reset();
   rtmp_.reset();
   srt_.reset();
+  srt_output_.reset();
   feeds_.reset();
   channels_.reset();
   spool_writers_.clear();
@@ -488,6 +515,7 @@ void Server::take_down() {
 Task<> Server::close_unstarted() {
   if (rtmp_) co_await rtmp_->drain(nanoseconds(0));
   if (srt_) co_await srt_->drain(nanoseconds(0));
+  if (srt_output_) co_await srt_output_->drain();
   co_await channels_->close();
   if (http_) co_await http_->drain(milliseconds(0));
 }

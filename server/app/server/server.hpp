@@ -35,6 +35,7 @@
 #include "server/picture/delivery/http/live_store.hpp"
 #include "server/picture/delivery/http/router.hpp"
 #include "server/picture/delivery/http/static_files.hpp"
+#include "server/picture/delivery/srt/output.hpp"
 #include "server/picture/ingest/rtmp/listener.hpp"
 #include "server/picture/ingest/srt/listener.hpp"
 
@@ -61,7 +62,7 @@ class Server {
   Result<void> prepare_channels();
   Result<void> prepare_api();
   Result<void> listen();
-  void make_srt();
+  Result<void> make_srt();
   // What of a feed's secrets a channel compares, to close whoever published with the old ones.
   std::string credential(const std::string& channel, const std::string& feed) const;
   std::vector<channel::ChannelConfig> channel_configs(const Config& config) const;
@@ -104,6 +105,7 @@ class Server {
   std::unique_ptr<GuardedFeeds> feeds_;
   std::unique_ptr<ingest::RtmpListener> rtmp_;
   SrtPassphrases passphrases_;
+  std::unique_ptr<delivery::SrtOutput> srt_output_;
   std::unique_ptr<ingest::SrtListener> srt_;
   std::shared_ptr<delivery::StaticFiles> pages_;
   delivery::Router router_;
