@@ -6,7 +6,7 @@ import { smallClip } from './lib/clips.mjs';
 import { numberOf, parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
-import { noServer, run, sleep } from './lib/environment.mjs';
+import { noServer, run, sleep, until } from './lib/environment.mjs';
 
 describe('playlists and manifest', { skip: noServer() }, () => {
   let server, push;
@@ -103,9 +103,10 @@ describe('playlists and manifest', { skip: noServer() }, () => {
   });
 
   test('a hinted part is held and comes', async () => {
-    const playlist = await media();
-    assert.equal(playlist.hint?.TYPE, 'PART');
-    const response = await server.get(`/live/demo/source/${playlist.hint.URI}`);
+    // Between a segment's last part and the next one's first there is none.
+    const hint = await until('a hint', async () => (await media()).hint);
+    assert.equal(hint.TYPE, 'PART');
+    const response = await server.get(`/live/demo/source/${hint.URI}`);
     assert.ok((await response.arrayBuffer()).byteLength > 0);
   });
 

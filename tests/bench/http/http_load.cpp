@@ -4,11 +4,15 @@
 //   kapok-http-load blocked <port> <plain> <path of a media playlist> <connections> <seconds>
 //   [delta] kapok-http-load parts   <port> <plain> <path of a rendition, with '/'> <connections>
 //   <seconds> kapok-http-load idle    <port> <plain|tls> <path> <connections> <seconds>
+//   kapok-http-load segments <port> <plain> <path of a rendition, with '/'> <connections> <seconds>
 //
 // fetch:   each connection asks again as soon as it has the whole body; the bytes are thrown away.
 // blocked: each connection asks for the next part's playlist and again as soon as it has it; the
 //          times are how long after the first answer of a round the others came.
 // parts:   the same with the hinted parts themselves: viewers at the live edge.
+// segments: each connection fetches the newest complete segment once a segment's duration, their
+//          moments spread evenly over it: viewers of plain HLS. Times are from request to last
+//          byte.
 // idle:    one request each, then nothing.
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -51,7 +55,8 @@ struct Peer {
   bool in_body = false;
   std::uint64_t left = 0;
   SteadyClock::time_point asked;
-  std::uint64_t next_part = 0;  // blocked
+  std::uint64_t next_part = 0;  // blocked, parts; segments: the segment
+  bool busy = false;            // segments
 };
 
 [[noreturn]] void die(const char* why) {
@@ -91,20 +96,23 @@ class Load {
     poll_ = ::epoll_create1(0);
     peers_.resize(arguments_.connections);
     for (Peer& peer : peers_) connect_to(peer, arguments_, context);
-    if (follows()) find_position();
+    if (follows() || arguments_.mode == "segments") find_position();
     for (std::size_t i = 0; i < peers_.size(); ++i) {
       epoll_event event{};
       event.events = EPOLLIN;
       event.data.u64 = i;
       ::epoll_ctl(poll_, EPOLL_CTL_ADD, peers_[i].fd, &event);
       peers_[i].next_part = position_;
-      ask(peers_[i]);
+      if (arguments_.mode != "segments") ask(peers_[i]);
     }
     const auto start = SteadyClock::now();
     const auto end = start + std::chrono::seconds(arguments_.seconds);
     std::vector<epoll_event> events(256);
     while (SteadyClock::now() < end) {
-      const int ready = ::epoll_wait(poll_, events.data(), static_cast<int>(events.size()), 100);
+      if (arguments_.mode == "segments") ask_those_due(start);
+      const int patience_ms = arguments_.mode == "segments" ? 1 : 100;
+      const int ready =
+          ::epoll_wait(poll_, events.data(), static_cast<int>(events.size()), patience_ms);
       for (int i = 0; i < ready; ++i) serve(peers_[events[static_cast<std::size_t>(i)].data.u64]);
     }
     report(std::chrono::duration<double>(SteadyClock::now() - start).count());
@@ -115,6 +123,7 @@ class Load {
 
   void ask(Peer& peer) {
     std::string path = arguments_.path;
+    if (arguments_.mode == "segments") path += std::to_string(peer.next_part) + ".m4s";
     if (arguments_.mode == "parts") path += "p" + std::to_string(peer.next_part) + ".m4s";
     if (arguments_.mode == "blocked")
       path += "?_HLS_msn=" + std::to_string(1000 + peer.next_part / 10) +
@@ -122,6 +131,20 @@ class Load {
               (arguments_.delta ? "&_HLS_skip=YES" : "");
     peer.asked = SteadyClock::now();
     say(peer, "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+
+  void ask_those_due(SteadyClock::time_point start) {
+    const auto gap = segment_duration_ / peers_.size();
+    for (; start + gap * asked_ <= SteadyClock::now(); ++asked_) {
+      Peer& peer = peers_[asked_ % peers_.size()];
+      if (peer.busy) {
+        ++late_;  // stalled: still at the segment before
+        continue;
+      }
+      peer.busy = true;
+      peer.next_part = position_ + asked_ / peers_.size();
+      ask(peer);
+    }
   }
 
   ssize_t take(Peer& peer) {
@@ -174,14 +197,15 @@ class Load {
     } else {
       times_ms_.push_back(std::chrono::duration<double, std::milli>(now - peer.asked).count());
     }
-    if (arguments_.mode != "idle") ask(peer);
+    peer.busy = false;
+    if (arguments_.mode != "idle" && arguments_.mode != "segments") ask(peer);
   }
 
-  // The part that comes next, from the playlist's hint.
+  // The part that comes next: part numbers run on. Segments: the newest complete one.
   void find_position() {
     Peer probe;
     connect_to(probe, arguments_, nullptr);
-    const std::string playlist = arguments_.mode == "parts" ? "media.m3u8" : "";
+    const std::string playlist = arguments_.mode == "blocked" ? "" : "media.m3u8";
     say(probe,
         "GET " + arguments_.path + playlist + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     std::string text;
@@ -191,10 +215,19 @@ class Load {
       text.append(bytes_, static_cast<std::size_t>(got));
     }
     ::close(probe.fd);
-    const std::size_t hint = text.find("PRELOAD-HINT");
-    const std::size_t name = hint == std::string::npos ? hint : text.find("\"p", hint);
-    if (name == std::string::npos) die("no preload hint");
-    position_ = std::strtoull(text.c_str() + name + 2, nullptr, 10);
+    if (arguments_.mode == "segments") {
+      const std::size_t target = text.find("TARGETDURATION:");
+      const std::size_t newest = text.rfind("#EXTINF:");
+      const std::size_t line = newest == std::string::npos ? newest : text.find('\n', newest);
+      if (target == std::string::npos || line == std::string::npos) die("no segment");
+      segment_duration_ = std::chrono::seconds(std::atoi(text.c_str() + target + 15));
+      position_ = std::strtoull(text.c_str() + line + 1, nullptr, 10);
+      return;
+    }
+    const std::size_t last = text.rfind("#EXT-X-PART:");
+    const std::size_t name = last == std::string::npos ? last : text.find("\"p", last);
+    if (name == std::string::npos) die("no part listed");
+    position_ = std::strtoull(text.c_str() + name + 2, nullptr, 10) + 1;
   }
 
   void report(double seconds) {
@@ -207,9 +240,9 @@ class Load {
     std::printf(
         "{\"answers\": %llu, \"bytes\": %llu, \"seconds\": %.3f, \"p50_ms\": %.3f, \"p99_ms\": "
         "%.3f, "
-        "\"max_ms\": %.3f}\n",
+        "\"max_ms\": %.3f, \"late\": %llu}\n",
         static_cast<unsigned long long>(answers_), static_cast<unsigned long long>(received_),
-        seconds, at(0.5), at(0.99), at(1));
+        seconds, at(0.5), at(0.99), at(1), static_cast<unsigned long long>(late_));
   }
 
   Arguments arguments_;
@@ -219,6 +252,9 @@ class Load {
   std::uint64_t received_ = 0;
   std::uint64_t answers_ = 0;
   std::uint64_t position_ = 0;
+  std::chrono::nanoseconds segment_duration_{0};  // segments
+  std::uint64_t asked_ = 0;
+  std::uint64_t late_ = 0;
   std::vector<double> times_ms_;
   std::map<std::uint64_t, SteadyClock::time_point> rounds_;
 };
