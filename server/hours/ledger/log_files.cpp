@@ -215,7 +215,7 @@ Result<Checkpoint> LogFiles::publish(std::span<const std::unique_ptr<const NoteS
   if (broken_) return fail(Errc::io, "the ledger stopped; no checkpoint is signed");
   // The tiles below a checkpoint are durable before it is: opening trusts them if their root fits.
   for (const File& tile : tiles_) KAPOK_TRY(tile.sync());
-  const Checkpoint checkpoint{origin_, frontier_.size(), frontier_.root()};
+  Checkpoint checkpoint{origin_, frontier_.size(), frontier_.root()};
   note = sign_note(checkpoint_text(checkpoint), signers);
   KAPOK_TRY(replace_file(directory_ / "checkpoint", as_bytes(note), 0644));
   return checkpoint;

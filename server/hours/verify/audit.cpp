@@ -14,8 +14,6 @@ namespace {
 
 using ledger::Checkpoint;
 using ledger::Frontier;
-using ledger::kEntryBytes;
-using ledger::kLeafBytes;
 using ledger::kTileHeight;
 using ledger::kTileLevels;
 using ledger::kTileWidth;

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "server/base/ids.hpp"
 #include "server/picture/channel/feed_choice.hpp"
 #include "server/picture/channel/rendition_names.hpp"

@@ -9,7 +9,6 @@
 namespace kapok::flv {
 namespace {
 
-using media::Codec;
 using Items = FlvDemuxer::Items;
 
 MonoTime at_ms(std::int64_t ms) {

@@ -4,7 +4,6 @@
 
 namespace kapok::delivery {
 
-using packaging::PlaylistForm;
 using packaging::Presence;
 using packaging::RenditionWindow;
 using What = MediaRequest::What;
