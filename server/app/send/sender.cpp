@@ -150,8 +150,8 @@ Task<> Sender::call(Link& link) {
 void Sender::finish_calls(MonoTime now) {
   for (auto& link : links_) {
     if (!link->caller) continue;
-    link->caller->advance(now, out_);
-    flush_by(*link);
+    link->caller->advance(now, calls_);
+    flush_by(*link, calls_);
     if (link->caller->done()) take_call(now, *link);
   }
   if (feed_began_ || !all_refused()) return;
@@ -205,8 +205,8 @@ Task<> Sender::read(Link& link) {
         if (srt::destination_of(datagram.bytes.bytes()) != link.id) continue;
         if (link.caller) {
           if (const auto id = announced_id(datagram.bytes.bytes()); id != 0) link.peer_id = id;
-          link.caller->receive(now, from, datagram.bytes.bytes(), out_);
-          flush_by(link);
+          link.caller->receive(now, from, datagram.bytes.bytes(), calls_);
+          flush_by(link, calls_);
         } else if (group_ && link.state == LinkState::up) {
           group_->receive(now, link.id, from, std::move(datagram.bytes), out_);
         } else if (connection_) {
@@ -218,32 +218,29 @@ Task<> Sender::read(Link& link) {
   }
 }
 
-void Sender::flush_by(Link& link) {
+void Sender::flush_by(Link& link, srt::Output& out) {
   std::vector<net::UdpPath> paths;
   std::vector<net::DatagramToSend> batch;
-  paths.reserve(out_.datagrams.size());
-  for (const srt::Datagram& datagram : out_.datagrams) {
+  paths.reserve(out.datagrams.size());
+  for (const srt::Datagram& datagram : out.datagrams) {
     paths.push_back(link.path_to(datagram.to));
     batch.push_back({&paths.back(), datagram.head_bytes(), datagram.payload.bytes()});
   }
   link.socket->send(batch);
-  out_.datagrams.clear();
+  out.datagrams.clear();
 }
 
 // The header's destination is the listener's name for the link, and so says which it is.
 void Sender::flush() {
-  if (links_.size() == 1) return flush_by(*links_.front());
-  std::vector<srt::Datagram> all = std::move(out_.datagrams);
-  out_.datagrams.clear();
+  if (links_.size() == 1) return flush_by(*links_.front(), out_);
+  srt::Output mine;
   for (auto& link : links_) {
-    for (srt::Datagram& datagram : all)
+    for (srt::Datagram& datagram : out_.datagrams)
       if (srt::destination_of(datagram.head_bytes()) == link->peer_id)
-        out_.datagrams.push_back(std::move(datagram));
-    std::erase_if(all, [&](const srt::Datagram& datagram) {
-      return srt::destination_of(datagram.head_bytes()) == link->peer_id;
-    });
-    if (!out_.datagrams.empty()) flush_by(*link);
+        mine.datagrams.push_back(std::move(datagram));
+    if (!mine.datagrams.empty()) flush_by(*link, mine);
   }
+  out_.datagrams.clear();
 }
 
 // --- the feed

@@ -52,7 +52,7 @@ class Sender {
   void advance(MonoTime now);
   void handle(MonoTime now, const srt::Closed& closed);
   void lose(MonoTime now, Link& link, const std::string& why);
-  void flush_by(Link& link);
+  void flush_by(Link& link, srt::Output& out);
   void flush();
   void watch_stats(MonoTime now);
   void end_when_delivered(MonoTime now);
@@ -74,6 +74,7 @@ class Sender {
   std::unique_ptr<srt::Group> group_;
   std::unique_ptr<srt::Connection> connection_;
   srt::Output out_;
+  srt::Output calls_;  // of calls alone: they leave by the socket of the link that calls
 
   MonoTime started_at_;
   std::optional<MonoTime> feed_began_;  // when the feed's time 0 is
