@@ -105,7 +105,7 @@ void NalLane::give(AccessUnit unit) {
       outlet_.note(fmt::format("PID {}: {}", info_.id, unit.record->error().message));
   }
   const auto time = time_of(unit);
-  if (!time) {
+  if (!time || unit.payload.empty()) {  // empty: its slices were nothing but zeros
     ++outlet_.stats.damaged_units;
     return;
   }
