@@ -20,9 +20,7 @@ Task<> drain_shard(SrtOutputShard* shard) {
 
 SrtOutput::SrtOutput(SrtOutputServices services)
     : services_(std::move(services)),
-      series_{services_.metrics.gauge("kapok_srt_receivers",
-                                      "Callers that receive a channel over SRT", {}),
-              services_.metrics.counter("kapok_srt_output_bytes_total",
+      series_{services_.metrics.counter("kapok_srt_output_bytes_total",
                                         "MPEG-TS handed to SRT receivers", {}),
               services_.metrics.counter(
                   "kapok_srt_receiver_moved_on_total",

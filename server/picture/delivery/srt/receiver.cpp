@@ -8,7 +8,6 @@ namespace kapok::delivery {
 
 void SrtReceiver::begin(std::shared_ptr<srt::ViewerLink> link) {
   link_ = std::move(link);
-  series_.receivers.add(1);
   log_.info("srt.receiver.began", {{"channel", channel_}});
   shard_.join(shared_from_this());
 }
@@ -16,7 +15,6 @@ void SrtReceiver::begin(std::shared_ptr<srt::ViewerLink> link) {
 void SrtReceiver::ended(std::string_view reason) {
   if (!link_) return;  // its handshake failed
   link_.reset();
-  series_.receivers.add(-1);
   log_.info("srt.receiver.ended",
             {{"channel", channel_}, {"reason", reason}, {"moved_on", moved_on_}});
   shard_.leave(*this);

@@ -17,7 +17,6 @@ namespace kapok::delivery {
 class SrtOutputShard;
 
 struct SrtOutputSeries {
-  Gauge& receivers;
   Counter& bytes;     // of payload handed to connections
   Counter& moved_on;  // times that a slow receiver was moved on to the next sync packet
   Counter& missed_bytes;
