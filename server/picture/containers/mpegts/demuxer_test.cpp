@@ -280,6 +280,43 @@ TEST(TsDemuxer, TimesThatAreMissingFollowTheFrameRate) {
                                       "packet 256 93600"}));  // the SPS says 50
 }
 
+TEST(TsDemuxer, APesHeaderMayLieInSeveralPackets) {
+  StreamBuilder stream;
+  stream.tables({kVideoStream}, 0);
+  Bytes whole;
+  ByteWriter out(whole);
+  write_pes_header(out, 0xe0, PesTimes{93'600, 90'000}, kIdr.size());
+  out.bytes(kIdr);
+  const ByteSpan pes(whole);
+  stream.packet(kVideo, StreamBuilder::Unit::starts, pes.first(7), {});
+  stream.packet(kVideo, StreamBuilder::Unit::continues, pes.subspan(7, 5), {});
+  stream.packet(kVideo, StreamBuilder::Unit::continues, pes.subspan(12), {});
+  Demuxed demuxed;
+  demuxed.push(stream.bytes);
+  const Result& result = demuxed.finish();
+  ASSERT_EQ(result.packets.size(), 1u);
+  EXPECT_EQ(result.packets[0]->dts.count, 90'000);
+  EXPECT_EQ(result.packets[0]->pts.count, 93'600);
+}
+
+TEST(TsDemuxer, APictureOfZerosIsNone) {
+  StreamBuilder stream;
+  stream.tables({kVideoStream, {kHevc, kData, {}}}, 0);
+  // A slice whose bytes are all 0 is nothing but the padding of a byte stream.
+  const Bytes pictures =
+      hex("00000001"
+          "000000"
+          "000000"
+          "00000001"
+          "460150"
+          "000001"
+          "000000");
+  stream.pes(kData, 0xe1, PesTimes{90'000, 90'000}, pictures);
+  Demuxed out;
+  out.push(stream.bytes);
+  EXPECT_TRUE(out.finish().packets.empty());
+}
+
 TEST(TsDemuxer, CountsWhatIsMarkedDamagedAndWhatIsPadding) {
   StreamBuilder stream;
   stream.tables({kVideoStream}, 0);
