@@ -119,6 +119,11 @@ TsMessage Input::pop() {
   return message;
 }
 
+nanoseconds Input::held() const {
+  const std::scoped_lock lock(mutex_);
+  return held_.empty() ? nanoseconds(0) : held_.back().due - held_.front().due;
+}
+
 bool Input::ended() const {
   const std::scoped_lock lock(mutex_);
   return finished_ && held_.empty();

@@ -30,6 +30,8 @@ class Input {
   // When the next message is due, from the input's beginning; nothing: none is there.
   std::optional<nanoseconds> next_due() const;
   TsMessage pop();
+  // How much of the feed is held.
+  nanoseconds held() const;
   // Nothing is left and nothing more will come; with why, if reading failed.
   bool ended() const;
   std::optional<Error> error() const;

@@ -102,7 +102,7 @@ void Sender::turn(MonoTime now) {
     fed_bytes_shown_ = fed_bytes_;
     if (progress_ == Progress::each_second)
       say_(progress_line(std::chrono::duration_cast<seconds>(now - started_at_), mbps, lines()));
-    next_report_ += kReportEvery;
+    next_report_ = now + kReportEvery;
   }
   end_when_delivered(now);
 }
