@@ -18,8 +18,8 @@ namespace {
 // would fit its buffer.
 constexpr int kQuietBytes = 1024 * 1024;
 
-// Of one publisher in one round: 1.6 Gb/s. Who has more to say lets others speak first.
-constexpr std::size_t kTurnBytes = std::size_t{2} * 1024 * 1024;
+// Of one publisher in one round: 800 Mb/s. Who has more to say lets others speak first.
+constexpr std::size_t kTurnBytes = std::size_t{1} * 1024 * 1024;
 
 std::array<asio::mutable_buffer, 2> buffers_of(const RtmpTransport::Room& room) {
   return {asio::mutable_buffer(room[0].data(), room[0].size()),
