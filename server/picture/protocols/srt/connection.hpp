@@ -1,13 +1,14 @@
 // One established SRT link in live mode, both directions: reordering, loss reports,
 // acknowledgements, delivery by timestamp, drops of what is too late, encryption, packet filter,
 // statistics. Sans-I/O: the owner hands in datagrams and time and takes datagrams and events. Made
-// by Listener::accept, Caller and Rendezvous. Used from one thread.
+// by Listener::accept and by Caller. Used from one thread.
 //
 // The owner's duties:
-//  - datagrams for our socket id go to receive(); those of other senders are ignored inside;
+//  - datagrams for our socket id (destination_of() in packet.hpp tells) go to receive(); those of
+//    other senders are ignored inside;
 //  - after any call, and no later than next_deadline(), advance() is called;
-//  - a Closed event is the last one; the object may then be destroyed.
-//  - a batch of datagrams goes through receive(), then advance() once: it delivers.
+//  - a Closed event is the last one; the object may then be destroyed;
+//  - a batch of datagrams goes through receive(), then one advance() delivers.
 // [draft] is draft-sharabayko-srt.
 #pragma once
 
@@ -36,7 +37,7 @@ class Connection {
   // but by advance(), so that a batch of datagrams costs one delivery.
   void receive(MonoTime now, const PeerAddress& from, Buffer datagram, Output& out);
 
-  // Timers, acknowledgements, loss reports, paced sending, delivery.
+  // Timers, acknowledgements, loss reports, sending, delivery.
   void advance(MonoTime now, Output& out);
   // When advance() has something to do next; always within a second.
   MonoTime next_deadline() const;

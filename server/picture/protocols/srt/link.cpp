@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/picture/protocols/srt/handshake.hpp"
+
 namespace kapok::srt {
 
 std::string_view name_of(CloseReason reason) {
@@ -88,13 +90,7 @@ void Link::receive_control(MonoTime now, const Header& header, ByteSpan body, Ou
       closed_ = CloseReason::peer_shutdown;
       return;
     case ControlType::handshake:
-      // [draft 4.3.2] The peer of a rendezvous missed our agreement; a listener's peer never asks
-      // here.
-      if (!settled_.handshake_again.empty() &&
-          body.size() + kHeaderBytes >= settled_.handshake_again.size())
-        out.datagrams.push_back({.to = settled_.peer,
-                                 .head = {},
-                                 .payload = Buffer::copy_of(settled_.handshake_again)});
+      repeat_agreement(body, out);
       return;
     case ControlType::user:
       if (!settled_.encryption) return;
@@ -111,6 +107,16 @@ void Link::receive_control(MonoTime now, const Header& header, ByteSpan body, Ou
     case ControlType::peer_error:          // [draft 3.2.10] file transfer only
       return;
   }
+}
+
+// [draft 4.3.2] The peer of a rendezvous concludes once more: it missed our agreement. The peer of
+// a listener never asks here.
+void Link::repeat_agreement(ByteSpan body, Output& out) {
+  if (settled_.handshake_again.empty()) return;
+  const auto said = parse_handshake(body);
+  if (!said || !said->is(HandshakeType::conclusion)) return;
+  out.datagrams.push_back(
+      {.to = settled_.peer, .head = {}, .payload = Buffer::copy_of(settled_.handshake_again)});
 }
 
 void Link::announce_key(MonoTime now, Output& out) {

@@ -107,6 +107,7 @@ class Link {
 
   // link.cpp
   void receive_control(MonoTime now, const Header& header, ByteSpan body, Output& out);
+  void repeat_agreement(ByteSpan body, Output& out);
   void announce_key(MonoTime now, Output& out);
   Route route(MonoTime now) const;
 
