@@ -297,6 +297,11 @@ TEST_P(Ts, OurStreamIsTheSameToFfprobeAndDecodesSilently) {
   }
   EXPECT_TRUE(muxer.take_notices().empty());
   EXPECT_EQ(run("ffmpeg -v warning -i " + again.string() + " -map 0 -f null -"), "");
+  if (run("command -v gst-launch-1.0").find("failed") == std::string::npos)
+    EXPECT_EQ(run("GST_DEBUG='mpegtsbase:2,tsdemux:2,mpegtspacketizer:2' gst-launch-1.0 -q filesrc "
+                  "location=" +
+                  again.string() + " ! tsdemux ! fakesink"),
+              "");
   const Streams before = probe(file);
   const Streams after = probe(again);
   ASSERT_EQ(after.size(), before.size());
