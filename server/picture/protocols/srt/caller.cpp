@@ -36,6 +36,11 @@ struct Caller::State {
     if (options.group != nullptr) options.group->introduce(own, options.weight);
     own_cookie = mode == Mode::rendezvous ? random_u32() : 0;
     if (mode == Mode::caller) role = Role::initiator;
+    if (options.group != nullptr && options.group->link_count() >= Group::kMaxLinks) {
+      failure =
+          Error{Errc::limit, fmt::format("an SRT group has {} links at most", Group::kMaxLinks)};
+      return;
+    }
     if (options.link.encryption.passphrase.empty()) return;
     auto made = Encryption::initiate(options.link.encryption);
     if (made)

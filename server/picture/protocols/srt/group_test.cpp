@@ -204,6 +204,20 @@ TEST(SrtGroup, TheLastLinksEndEndsTheGroup) {
   EXPECT_EQ(bond.received.numbers, counted(100));
 }
 
+TEST(SrtGroup, HasNoMoreLinksThanItsLimit) {
+  Bond bond(GroupType::broadcast);
+  for (std::size_t i = 0; i < Group::kMaxLinks; ++i) bond.add_link({});
+  bond.connect();
+  Caller one_more(bond.now, Caller::Mode::caller,
+                  {.peer = address(100, 9000),
+                   .socket_id = 99,
+                   .link = {},
+                   .stream_id = {},
+                   .group = &bond.far});
+  ASSERT_TRUE(one_more.done());
+  EXPECT_EQ(one_more.take(bond.now).error().code, Errc::limit);
+}
+
 TEST(SrtGroup, EncryptedLinksMergeThoughEachHasItsOwnKey) {
   Bond bond(GroupType::broadcast);
   bond.add_link({.loss = 0.05}, 0, "ten letters");

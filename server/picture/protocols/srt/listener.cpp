@@ -183,7 +183,10 @@ Result<std::unique_ptr<Connection>> Listener::accept(MonoTime now, std::uint64_t
               .stream_id = {},
               .group = {}};
   if (options.group != nullptr) options.group->introduce(own, 0);
-  auto answer = answer_request(own, entry.peer);
+  const bool crowded = options.group != nullptr && options.group->link_count() >= Group::kMaxLinks;
+  OrRefusal<Answer> answer =
+      crowded ? std::unexpected(Refusal{RejectReason::resource, "the group has all its links"})
+              : answer_request(own, entry.peer);
   if (answer) {
     Handshake handshake = own_handshake(own, static_cast<std::uint32_t>(HandshakeType::conclusion),
                                         entry.peer.address);
