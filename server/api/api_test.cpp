@@ -28,6 +28,8 @@ struct FakeChannels final : ChannelsPort {
       if (view.facts.id == channel) co_return view;
     co_return fail(Errc::not_found, "no");
   }
+  std::vector<SrtFeedView> srt;
+  Task<std::vector<SrtFeedView>> srt_feeds(std::string) override { co_return srt; }
 };
 
 struct FakeSessions final : SessionsPort {
@@ -253,6 +255,28 @@ TEST_F(ApiTest, ShowsLiveFactsToEverybodyButThePeerToAdministratorsOnly) {
   const auto admin = ask({.path = "/api/v1/channels/demo/feeds", .token = "admin"});
   EXPECT_EQ(body(admin).at("feeds").at(0).at("peer").as_string(), "192.0.2.9:1234");
   EXPECT_EQ(body(admin).at("feeds").at(1).at("last_end").as_string(), "silent");
+}
+
+TEST_F(ApiTest, AnAdministratorSeesHowAnSrtFeedTravelsLinkByLink) {
+  srt::GroupLinkStats link;
+  link.state = srt::LinkState::stable;
+  link.link.rtt = milliseconds(37);
+  link.link.packets_lost = 5;
+  link.link.packets_contributed = 75;
+  srt::GroupStats transport;
+  transport.packets_delivered = 100;
+  transport.packets_dropped = 2;
+  transport.links.push_back(link);
+  const std::string feed = channels.views.at(0).facts.feeds.at(0).name;
+  channels.srt.push_back({feed, true, transport, {"192.0.2.9:1234"}, 0});
+  const auto admin = ask({.path = "/api/v1/channels/demo/feeds", .token = "admin"});
+  const json::value seen = body(admin).at("feeds").at(0).at("srt");
+  EXPECT_TRUE(seen.at("bonded").as_bool());
+  EXPECT_EQ(seen.at("dropped").as_int64(), 2);
+  EXPECT_DOUBLE_EQ(seen.at("links").at(0).at("rtt_ms").as_double(), 37.0);
+  EXPECT_DOUBLE_EQ(seen.at("links").at(0).at("share").as_double(), 0.75);
+  const auto everybody = ask({.path = "/api/v1/channels/demo"});
+  EXPECT_THAT(std::string(everybody.body.text()), Not(HasSubstr("rtt_ms")));
 }
 
 TEST_F(ApiTest, UnknownAndImpossibleChannelsAreProblemsWithARemedy) {

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "server/api/srt_json.hpp"
+
 namespace kapok::api {
 
 namespace json = boost::json;
@@ -184,7 +186,7 @@ json::object channel_detail(const ChannelView& view) {
   return out;
 }
 
-json::array feeds_for_admin(const ChannelView& view) {
+json::array feeds_for_admin(const ChannelView& view, const std::vector<SrtFeedView>& srt) {
   json::array feeds;
   for (const channel::FeedFacts& feed : view.facts.feeds) {
     json::object out = feed_json(feed);
@@ -203,6 +205,8 @@ json::array feeds_for_admin(const ChannelView& view) {
               ? json::value(rounded(static_cast<double>(feed.last_packet_age->count()) / 1000))
               : json::value(nullptr);
     }
+    for (const SrtFeedView& travels : srt)
+      if (feed.connected && travels.feed == feed.name) out["srt"] = srt_json(travels);
     feeds.push_back(std::move(out));
   }
   return feeds;

@@ -11,6 +11,6 @@ namespace kapok::api {
 
 boost::json::object channel_summary(const ChannelView& view);
 boost::json::object channel_detail(const ChannelView& view);
-boost::json::array feeds_for_admin(const ChannelView& view);
+boost::json::array feeds_for_admin(const ChannelView& view, const std::vector<SrtFeedView>& srt);
 
 }  // namespace kapok::api

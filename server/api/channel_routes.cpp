@@ -39,8 +39,9 @@ Task<Answer> list_feeds(Call call) {
   const std::string channel = KAPOK_CO_TRY(call.id("channel"));
   auto found = co_await find_channel(call.api, channel);
   const ChannelView view = KAPOK_CO_TRY(std::move(found));
+  const auto srt = co_await call.api.services().channels.srt_feeds(channel);
   json::object out;
-  out["feeds"] = feeds_for_admin(view);
+  out["feeds"] = feeds_for_admin(view, srt);
   co_return http::Response::json(200, json::serialize(out) + "\n");
 }
 

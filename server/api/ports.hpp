@@ -15,6 +15,7 @@
 #include "server/hours/ledger/tile.hpp"
 #include "server/hours/metering/beacon.hpp"
 #include "server/picture/channel/live_facts.hpp"
+#include "server/picture/protocols/srt/stats.hpp"
 
 namespace kapok::api {
 
@@ -44,11 +45,21 @@ struct ChannelView {
   std::optional<ProgrammeView> programme;  // that is on now
 };
 
+// How a feed that comes over SRT travels.
+struct SrtFeedView {
+  std::string feed;
+  bool bonded = false;
+  srt::GroupStats transport;       // a single connection shows as one link
+  std::vector<std::string> peers;  // of transport.links
+  std::uint64_t continuity_errors = 0;
+};
+
 class ChannelsPort {
  public:
   virtual ~ChannelsPort() = default;
   virtual Task<std::vector<ChannelView>> list() = 0;
   virtual Task<Result<ChannelView>> find(std::string channel) = 0;
+  virtual Task<std::vector<SrtFeedView>> srt_feeds(std::string channel) = 0;
 };
 
 struct SessionRequest {

@@ -74,6 +74,7 @@ class UdpSocket {
   UdpSocket& operator=(const UdpSocket&) = delete;
 
   std::uint16_t port() const { return at_.port(); }
+  bool is_v6() const { return at_.address().is_v6(); }  // then IPv4 is ::ffff:a.b.c.d
   // Until something has come, or wake(). False: closed. Only while this waits does the reactor
   // watch the socket: whoever reads by the clock is not woken by each datagram.
   Task<bool> wait_readable();

@@ -50,6 +50,16 @@ Task<Result<api::ChannelView>> ApiBindings::find(std::string channel) {
   co_return view_of(*std::move(facts));
 }
 
+Task<std::vector<api::SrtFeedView>> ApiBindings::srt_feeds(std::string channel) {
+  auto all = co_await parts_.srt_feeds();
+  std::vector<api::SrtFeedView> views;
+  for (ingest::SrtFeedStats& feed : all)
+    if (feed.channel == channel)
+      views.push_back({std::move(feed.feed), feed.bonded, std::move(feed.transport),
+                       std::move(feed.peers), feed.ts.continuity_errors});
+  co_return views;
+}
+
 Task<Result<api::OpenedSession>> ApiBindings::open(api::SessionRequest request) {
   const auto known = co_await parts_.channels.facts(request.channel);
   if (!known) co_return std::unexpected(known.error());

@@ -18,6 +18,7 @@
 #include "server/hours/ledger/ledger.hpp"
 #include "server/hours/metering/metering.hpp"
 #include "server/picture/channel/channel_directory.hpp"
+#include "server/picture/ingest/srt/listener.hpp"
 
 namespace kapok::app {
 
@@ -40,6 +41,7 @@ class ApiBindings final : public api::ChannelsPort,
     const std::atomic<bool>& draining;
     WorkerThread& office;
     const Clock& clock;
+    std::function<Task<std::vector<ingest::SrtFeedStats>>()> srt_feeds;
     // After a key has changed: channels compare and close whoever published with the old one.
     std::function<Task<>()> keys_changed;
   };
@@ -53,6 +55,7 @@ class ApiBindings final : public api::ChannelsPort,
 
   Task<std::vector<api::ChannelView>> list() override;
   Task<Result<api::ChannelView>> find(std::string channel) override;
+  Task<std::vector<api::SrtFeedView>> srt_feeds(std::string channel) override;
 
   Task<Result<api::OpenedSession>> open(api::SessionRequest request) override;
   Task<Result<void>> beacon(std::string session, metering::BeaconReport report) override;

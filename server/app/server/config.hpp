@@ -29,6 +29,12 @@ struct Secret {
   bool operator==(const Secret&) const = default;
 };
 
+struct Secrets {
+  std::vector<std::string> texts;
+  bool empty() const { return texts.empty(); }
+  bool operator==(const Secrets&) const = default;
+};
+
 struct ListenerConfig {
   std::string address = "::";  // "::" takes IPv4 as well
   Port port;
@@ -70,6 +76,8 @@ struct LimitsConfig {
   microseconds drain = std::chrono::seconds(20);
 };
 
+enum class SrtBond : std::uint8_t { broadcast, backup };
+
 struct FeedConfig {
   std::string name;
   std::uint32_t priority = 0;  // the lowest one that is live is chosen
@@ -77,7 +85,10 @@ struct FeedConfig {
   std::string key_hash;
   Secret srt_passphrase;  // after loading: from the file, or the channel's
   std::filesystem::path srt_passphrase_file;
-  std::string url;
+  Secret url;    // may hold a passphrase
+  Secrets urls;  // after loading, url is in here as well
+  SrtBond bond = SrtBond::broadcast;
+  bool fetched() const { return !urls.empty(); }
 };
 
 struct ChannelConfig {

@@ -175,6 +175,7 @@ struct Assign {
     }
     return {};
   }
+  Result<void> operator()(Secrets* secrets) const { return (*this)(&secrets->texts); }
   Result<void> operator()(const Choice& choice) const {
     const auto given = text_of(node);
     if (!given) return std::unexpected(wrong_type("one of a list of words in quotes", node));
@@ -313,7 +314,6 @@ class Loader {
         if (text.empty())
           problems_.error(at, shown, "the text is empty", "write the name that people know");
         return;
-      case Form::url:
       case Form::any:
         return;
     }

@@ -97,8 +97,14 @@ INSTANTIATE_TEST_SUITE_P(
               4, 12, "channel[0].key_hash", "both key", "one"},
         Wrong{kChannel + "[[channel.feed]]\nname = \"main\"\nkey = \"also long enough\"\n", 5, 8,
               "channel[0].feed[0].name", "'main' is already used in line 1", "name"},
-        Wrong{kChannel + "[[channel.feed]]\nname = \"b\"\nurl = \"srt://x:1\"\n", 6, 7,
-              "channel[0].feed[0].url", "not supported yet", "publish"},
+        Wrong{kChannel + "[[channel.feed]]\nname = \"b\"\nurl = \"srt://x\"\n", 6, 7,
+              "channel[0].feed[0].url", "no port", "srt://host:port"},
+        Wrong{kChannel + "[[channel.feed]]\nname = \"b\"\nurls = [\"srt://x:1\", \"udp://x:1\"]\n",
+              6, 8, "channel[0].feed[0].urls", "begin with srt://", "srt://host:port"},
+        Wrong{kChannel + "srt_passphrase = \"short\"\n", 4, 18, "channel[0].srt_passphrase",
+              "5 characters", "openssl rand"},
+        Wrong{kChannel + "srt_passphrase_file = \"/nowhere\"\n", 4, 23,
+              "channel[0].srt_passphrase_file", "/nowhere: cannot be read", "0600"},
         Wrong{kChannel + "[[channel.feed]]\nname = \"b\"\nkey = \"also long enough\"\nkey_hash = "
                          "\"hmac-sha256:"
                          "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f\"\n",

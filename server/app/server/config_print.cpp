@@ -19,7 +19,7 @@ void print_entry(std::string& out, std::string_view heading, std::span<const Key
   out += fmt::format("\n[[{}]]\n", heading);
   for (const KeySpec& key : keys) {
     const std::string text = format_value(key.target(record_of(value)));
-    if (text.empty() || text == "\"\"") continue;
+    if (text.empty() || text == "\"\"" || text == "[]") continue;
     out += fmt::format("{} = {}\n", key.name, text);
   }
 }
@@ -54,7 +54,9 @@ bool same_channels(const Config& before, const Config& after) {
     const auto& b = after.channels[i].feeds;
     if (a.size() != b.size()) return false;
     for (std::size_t j = 0; j < a.size(); ++j)
-      if (a[j].key != b[j].key || a[j].srt_passphrase != b[j].srt_passphrase) return false;
+      if (a[j].key != b[j].key || a[j].srt_passphrase != b[j].srt_passphrase ||
+          a[j].urls != b[j].urls)
+        return false;
   }
   return true;
 }

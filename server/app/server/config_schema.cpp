@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kAnonymousNames[] = {"allow", "edges"};
 constexpr std::string_view kLogLevelNames[] = {"debug", "info", "warn", "error"};
 constexpr std::string_view kLogFormatNames[] = {"logfmt", "json"};
+constexpr std::string_view kBondNames[] = {"broadcast", "backup"};
 constexpr std::string_view kEnterpriseNames[] = {"broadcaster", "iptv", "state-internet",
                                                  "private-internet"};
 
@@ -174,8 +175,19 @@ constexpr KeySpec kFeed[] = {
      "Instead of the channel's, for this feed. The file must then have mode 0600.", kReload},
     {"srt_passphrase_file", KAPOK_KEY(srt_passphrase_file),
      "The same, in a file of its own with mode 0600.", kReload},
-    {"url", KAPOK_KEY(url), "Reserved for feeds that the server fetches; not supported yet.",
-     kReload, Form::url},
+    {"url", KAPOK_KEY(url),
+     "The server fetches this feed: srt://host:port with parameters streamid, passphrase, "
+     "pbkeylen, "
+     "latency (ms), packetfilter and mode (caller, rendezvous). With a passphrase or streamid the "
+     "file must have mode 0600.",
+     kReload},
+    {"urls", KAPOK_KEY(urls),
+     "Several paths to the same feed, bonded; weight says which is used first in a backup bond.",
+     kReload, Form::any, 0, 8},
+    {"bond", [](Record r) { return choice(r.as<FeedConfig>().bond, kBondNames); },
+     "How several urls work together: all at once (broadcast), or one and the others in reserve "
+     "(backup).",
+     kReload},
 };
 #undef KAPOK_KEY
 
@@ -257,6 +269,7 @@ struct TypeName {
   std::string_view operator()(ByteBudget*) const { return "bytes or share"; }
   std::string_view operator()(std::optional<UtcTime>*) const { return "time"; }
   std::string_view operator()(std::vector<std::string>*) const { return "list of texts"; }
+  std::string_view operator()(Secrets*) const { return "list of secret texts"; }
   std::string_view operator()(const Choice&) const { return "one of"; }
 };
 
@@ -286,6 +299,12 @@ struct ValueText {
   std::string operator()(const std::vector<std::string>* list) const {
     std::string out;
     for (const std::string& text : *list) out += (out.empty() ? "" : ", ") + in_quotes(text);
+    return "[" + out + "]";
+  }
+  std::string operator()(const Secrets* secrets) const {
+    std::string out;
+    for (std::size_t i = 0; i < secrets->texts.size(); ++i)
+      out += i == 0 ? "\"********\"" : ", \"********\"";
     return "[" + out + "]";
   }
   std::string operator()(const Choice& choice) const {
@@ -334,7 +353,8 @@ std::string format_range(const KeySpec& key, const Target& target) {
     return fmt::format("{}", fmt::join(choice->names, ", "));
   if (std::holds_alternative<Port*>(target)) return "1 to 65535; 0 or \"off\": none";
   if (key.least == key.most) return {};
-  if (std::holds_alternative<std::vector<std::string>*>(target))
+  if (std::holds_alternative<std::vector<std::string>*>(target) ||
+      std::holds_alternative<Secrets*>(target))
     return fmt::format("at most {} entries", key.most);
   if (std::holds_alternative<microseconds*>(target))
     return fmt::format("{} to {}", format_duration(microseconds(key.least)),

@@ -25,7 +25,7 @@ struct Choice {
 // Where a value lives; the alternative is its type.
 using Target = std::variant<Port*, bool*, std::uint32_t*, std::string*, Secret*,
                             std::filesystem::path*, microseconds*, ByteSize*, ByteBudget*,
-                            std::optional<UtcTime>*, std::vector<std::string>*, Choice>;
+                            std::optional<UtcTime>*, std::vector<std::string>*, Secrets*, Choice>;
 
 // The Config, ChannelConfig, ... that a row of the table points into.
 class Record {
@@ -41,7 +41,7 @@ class Record {
   void* address_;
 };
 
-enum class Form : std::uint8_t { any, id, address, url, origin, required_id, required_text };
+enum class Form : std::uint8_t { any, id, address, origin, required_id, required_text };
 enum class Applies : std::uint8_t { on_reload, on_restart };
 
 struct KeySpec {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "server/app/server/config_problems.hpp"
+#include "server/picture/ingest/srt/url.hpp"
 #include "server/picture/protocols/srt/key_material.hpp"
 
 namespace kapok::app {
@@ -59,6 +60,15 @@ void validate_passphrase(const std::string& shown, Entry& entry, ConfigProblems&
                       "make a random one: openssl rand -hex 16");
 }
 
+void validate_urls(const std::string& shown, FeedConfig& feed, ConfigProblems& problems) {
+  const std::string key = shown + (feed.url.empty() ? ".urls" : ".url");
+  if (!feed.url.empty()) feed.urls.texts.insert(feed.urls.texts.begin(), feed.url.text);
+  for (const std::string& url : feed.urls.texts)
+    if (const auto parsed = ingest::parse_srt_url(url); !parsed)
+      problems.error_at(key, parsed.error().message,
+                        "write srt://host:port?streamid=...&passphrase=...&latency=400");
+}
+
 }  // namespace
 
 void validate_srt(Config& config, ConfigProblems& problems) {
@@ -68,9 +78,11 @@ void validate_srt(Config& config, ConfigProblems& problems) {
     validate_passphrase(shown, channel, problems);
     // The shorthand's feed stands in front, and is not in the file.
     const std::size_t shorthand = !channel.key.empty() || !channel.key_hash.empty() ? 1 : 0;
-    for (std::size_t j = shorthand; j < channel.feeds.size(); ++j)
-      validate_passphrase(fmt::format("{}.feed[{}]", shown, j - shorthand), channel.feeds[j],
-                          problems);
+    for (std::size_t j = shorthand; j < channel.feeds.size(); ++j) {
+      const std::string feed = fmt::format("{}.feed[{}]", shown, j - shorthand);
+      validate_passphrase(feed, channel.feeds[j], problems);
+      validate_urls(feed, channel.feeds[j], problems);
+    }
     for (FeedConfig& feed : channel.feeds)
       if (feed.srt_passphrase.empty()) feed.srt_passphrase = channel.srt_passphrase;
   }

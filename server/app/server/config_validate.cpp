@@ -99,14 +99,11 @@ void validate_key(const std::string& shown, const Secret& key, const std::string
 }
 
 void validate_feed(const std::string& shown, const FeedConfig& feed, ConfigProblems& problems) {
-  const int ways =
-      (feed.key.empty() ? 0 : 1) + (feed.key_hash.empty() ? 0 : 1) + (feed.url.empty() ? 0 : 1);
-  if (!feed.url.empty())
-    problems.error_at(shown + ".url", "feeds that the server fetches are not supported yet",
-                      "remove url, set key and let the encoder publish to this server");
+  const int ways = (feed.key.empty() ? 0 : 1) + (feed.key_hash.empty() ? 0 : 1) +
+                   (feed.url.empty() ? 0 : 1) + (feed.urls.empty() ? 0 : 1);
   validate_key(shown, feed.key, feed.key_hash, problems);
   if (ways > 1)
-    problems.error_at(shown, "more than one of key, key_hash and url",
+    problems.error_at(shown, "more than one of key, key_hash, url and urls",
                       "keep one of them: it says how the feed comes in");
 }
 
@@ -133,7 +130,9 @@ void validate_channels(Config& config, ConfigProblems& problems) {
                                                              .key_hash = channel.key_hash,
                                                              .srt_passphrase = {},
                                                              .srt_passphrase_file = {},
-                                                             .url = {}});
+                                                             .url = {},
+                                                             .urls = {},
+                                                             .bond = {}});
     if (channel.feeds.empty())
       // Keys can be made by the API afterwards, so this is no error.
       problems.warn(problems.place_of(shown), shown, "nobody can publish here: no feed has a key",
@@ -188,6 +187,10 @@ void validate_edges(const Config& config, ConfigProblems& problems) {
 void validate_secrets(const ConfigSource& source, const Config& config, ConfigProblems& problems) {
   if ((source.mode & 077) == 0) return;
   std::string first;
+  const auto holds_secret = [](const std::string& url) {
+    return url.find("passphrase=") != std::string::npos ||
+           url.find("streamid=") != std::string::npos;
+  };
   const auto look = [&first](const std::string& place, const auto& entry) {
     if (!first.empty()) return;
     if (!entry.key.empty())
@@ -198,8 +201,13 @@ void validate_secrets(const ConfigSource& source, const Config& config, ConfigPr
   for (std::size_t i = 0; i < config.channels.size(); ++i) {
     const std::string place = fmt::format("channel[{}]", i);
     look(place, config.channels[i]);
-    for (std::size_t j = 0; j < config.channels[i].feeds.size(); ++j)
-      look(fmt::format("{}.feed[{}]", place, j), config.channels[i].feeds[j]);
+    for (std::size_t j = 0; j < config.channels[i].feeds.size(); ++j) {
+      const FeedConfig& feed = config.channels[i].feeds[j];
+      const std::string at = fmt::format("{}.feed[{}]", place, j);
+      look(at, feed);
+      if (first.empty() && holds_secret(feed.url.text)) first = at + ".url";
+      if (first.empty() && std::ranges::any_of(feed.urls.texts, holds_secret)) first = at + ".urls";
+    }
   }
   if (first.empty()) return;
   problems.error_at(

@@ -48,16 +48,24 @@ Result<access::PublishKeys> KeyBook::table(const std::map<Feed, std::string>& co
 }
 
 Result<void> KeyBook::configure(const std::vector<ChannelConfig>& channels) {
+  const std::lock_guard lock(mutex_);
   std::map<Feed, std::string> configured;
+  std::map<Feed, std::string> own;
   for (const ChannelConfig& channel : channels) {
     if (channel.feeds.empty()) configured[{channel.id, "main"}] = "";
-    for (const FeedConfig& feed : channel.feeds)
-      configured[{channel.id, feed.name}] = feed.key.empty() ? feed.key_hash : feed.key.text;
+    for (const FeedConfig& feed : channel.feeds) {
+      const Feed name{channel.id, feed.name};
+      configured[name] = feed.key.empty() ? feed.key_hash : feed.key.text;
+      if (!feed.fetched()) continue;
+      const auto before = own_.find(name);
+      own[name] = configured[name] =
+          before != own_.end() ? before->second : access::make_publish_key();
+    }
   }
-  const std::lock_guard lock(mutex_);
   auto keys = KAPOK_TRY(table(configured, made_));
   keys_ = std::make_shared<const access::PublishKeys>(std::move(keys));
   configured_ = std::move(configured);
+  own_ = std::move(own);
   return {};
 }
 
@@ -113,6 +121,12 @@ Result<void> KeyBook::revoke(const std::string& channel, const std::string& feed
   made_ = std::move(made);
   keys_ = std::make_shared<const access::PublishKeys>(std::move(keys));
   return {};
+}
+
+std::string KeyBook::own_key(const std::string& channel, const std::string& feed) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = own_.find({channel, feed});
+  return found != own_.end() ? found->second : "";
 }
 
 std::string KeyBook::credential(const std::string& channel, const std::string& feed) const {

@@ -31,6 +31,9 @@ class KeyBook {
   // key stands in the configuration), io.
   Result<std::string> make(const std::string& channel, const std::string& feed);
   Result<void> revoke(const std::string& channel, const std::string& feed);
+  // What opens a feed that the server fetches itself: made at random and told nobody else. Empty:
+  // it is not fetched.
+  std::string own_key(const std::string& channel, const std::string& feed) const;
   // What a channel compares to see that a feed's key has changed: a hash, empty without a key.
   std::string credential(const std::string& channel, const std::string& feed) const;
 
@@ -50,6 +53,7 @@ class KeyBook {
   mutable std::mutex mutex_;
   std::map<Feed, std::string> configured_;  // secret by feed; empty: the feed exists without a key
   std::map<Feed, std::string> made_;        // hashes
+  std::map<Feed, std::string> own_;         // of feeds that are fetched; for this run
   std::shared_ptr<const access::PublishKeys> keys_;
 };
 

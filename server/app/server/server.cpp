@@ -232,6 +232,11 @@ Result<void> Server::prepare_api() {
       .draining = draining_,
       .office = *office_,
       .clock = clock_,
+      .srt_feeds = [this]() -> Task<std::vector<ingest::SrtFeedStats>> {
+        if (!srt_) co_return std::vector<ingest::SrtFeedStats>();
+        auto feeds = co_await srt_->feeds();
+        co_return feeds;
+      },
       .keys_changed = [this]() -> Task<> {
         [[maybe_unused]] auto done = co_await channels_->configure(channel_configs(config_));
       }});
@@ -254,6 +259,24 @@ Result<void> Server::prepare_api() {
   return {};
 }
 
+std::vector<ingest::SrtPull> Server::pulls() const {
+  std::vector<ingest::SrtPull> all;
+  for (const ChannelConfig& channel : config_.channels)
+    for (const FeedConfig& feed : channel.feeds) {
+      if (!feed.fetched()) continue;
+      ingest::SrtPull pull;
+      pull.channel = channel.id;
+      pull.feed = feed.name;
+      pull.key = keys_->own_key(channel.id, feed.name);
+      for (const std::string& url : feed.urls.texts)
+        if (auto parsed = ingest::parse_srt_url(url)) pull.urls.push_back(*std::move(parsed));
+      pull.bond = feed.bond == SrtBond::backup ? srt::GroupType::backup : srt::GroupType::broadcast;
+      pull.home = shards_->executor(channels_->home_of(channel.id));
+      all.push_back(std::move(pull));
+    }
+  return all;
+}
+
 Result<void> Server::make_srt() {
   auto rule = KAPOK_TRY(delivery::AccessRule::make(media_access(config_)));
   srt_output_ = std::make_unique<delivery::SrtOutput>(delivery::SrtOutputServices{
@@ -271,6 +294,8 @@ Result<void> Server::make_srt() {
   ingest::SrtListenerOptions options;
   options.address = listen_address(config_.srt.listener);
   options.port = config_.srt.listener.port.number;
+  // Without a port there is one for the calls that we make.
+  if (!config_.srt.listener.port.on()) options.callers = ingest::SrtCallers::ignored;
   options.latency = std::chrono::duration_cast<milliseconds>(config_.srt.latency);
   options.receive_memory_bytes = config_.srt.receive_memory.bytes;
   options.receive_buffer_bytes = config_.srt.socket_buffer.bytes;
@@ -306,7 +331,7 @@ Result<void> Server::listen() {
                                               .log = log_,
                                               .metrics = metrics_});
   }
-  if (config_.srt.listener.port.on()) KAPOK_TRY(make_srt());
+  if (config_.srt.listener.port.on() || !pulls().empty()) KAPOK_TRY(make_srt());
   delivery::HttpServerOptions options;
   if (config_.http.port.on())
     options.http =
@@ -358,6 +383,7 @@ Result<void> Server::listen() {
   if (srt_) KAPOK_TRY(srt_->start());
   KAPOK_TRY(http_->start());
   boost::asio::post(shards_->executor(0), [this] {
+    if (srt_) tasks_->spawn(srt_->fetch(pulls()));
     tasks_->spawn(signals_->run());
     tasks_->spawn(housekeeping());
   });
@@ -477,6 +503,11 @@ Task<std::string> Server::apply(Config fresh) {
   auto configs = channel_configs(config_);
   const auto configured = co_await channels_->configure(std::move(configs));
   if (!configured) why += (why.empty() ? "" : "; ") + configured.error().message;
+  if (srt_) {
+    co_await srt_->fetch(pulls());
+  } else if (!pulls().empty()) {
+    log_.warn("server.restart_needed", {{"setting", "channel.feed.url"}});
+  }
   co_return why;
 }
 

@@ -38,6 +38,7 @@
 #include "server/picture/delivery/srt/output.hpp"
 #include "server/picture/ingest/rtmp/listener.hpp"
 #include "server/picture/ingest/srt/listener.hpp"
+#include "server/picture/ingest/srt/pull.hpp"
 
 namespace kapok::app {
 
@@ -63,6 +64,7 @@ class Server {
   Result<void> prepare_api();
   Result<void> listen();
   Result<void> make_srt();
+  std::vector<ingest::SrtPull> pulls() const;
   // What of a feed's secrets a channel compares, to close whoever published with the old ones.
   std::string credential(const std::string& channel, const std::string& feed) const;
   std::vector<channel::ChannelConfig> channel_configs(const Config& config) const;

@@ -40,6 +40,7 @@ class SrtCarrier {
   // A plain connection shows as a group of one link.
   srt::GroupStats stats(MonoTime now) const;
 
+  bool is_group() const { return held_.index() == 1; }
   srt::Group* group() {
     auto* held = std::get_if<std::unique_ptr<srt::Group>>(&held_);
     return held != nullptr ? held->get() : nullptr;

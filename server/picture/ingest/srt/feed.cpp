@@ -46,7 +46,7 @@ void SrtFeed::grant(std::shared_ptr<media::FeedSink> sink) {
   sink_ = std::move(sink);
   log_.info("srt.publishing", {{"peer", links_.empty() ? "" : links_.front().peer},
                                {"encoder", names_.encoder},
-                               {"bonded", carrier_.group() != nullptr}});
+                               {"bonded", carrier_.is_group()}});
 }
 
 void SrtFeed::add_link(SrtLink link) {
@@ -54,7 +54,7 @@ void SrtFeed::add_link(SrtLink link) {
   links_.push_back(std::move(link));
   services_.metrics.connections.add(1);
   remember(carrier_.stats(services_.shard.now()));
-  if (carrier_.group() != nullptr)
+  if (carrier_.is_group())
     log_.info("srt.link_joined", {{"peer", links_.back().peer}, {"links", links_left()}});
 }
 
@@ -145,7 +145,7 @@ void SrtFeed::link_closed(const srt::Closed& closed) {
   log_.info(
       "srt.link_left",
       {{"peer", link->peer}, {"reason", srt::name_of(closed.reason)}, {"links", links_left()}});
-  if (services_.ended) services_.ended(closed.link);
+  if (ended_) ended_(closed.link);
 }
 
 void SrtFeed::end(srt::CloseReason reason) {
@@ -185,7 +185,7 @@ void SrtFeed::end(srt::CloseReason reason) {
                            {"retransmitted", totals_.retransmitted},
                            {"dropped", totals_.dropped},
                            {"reason", why}});
-  if (services_.ended) services_.ended(0);
+  if (ended_) ended_(0);
 }
 
 void SrtFeed::remember(const srt::GroupStats& stats) {
@@ -222,7 +222,8 @@ void SrtFeed::report(MonoTime now) {
 }
 
 SrtFeedStats SrtFeed::stats(MonoTime now) const {
-  SrtFeedStats stats{names_.channel, names_.feed, carrier_.stats(now), {}, false, demuxer_.stats()};
+  SrtFeedStats stats{names_.channel,      names_.feed,     carrier_.stats(now), {},
+                     carrier_.is_group(), demuxer_.stats()};
   for (const srt::GroupLinkStats& each : stats.transport.links) {
     const auto link = std::ranges::find(links_, each.link.socket_id, &SrtLink::id);
     stats.peers.push_back(link != links_.end() ? link->peer : "");

@@ -44,8 +44,6 @@ struct SrtFeedServices {
   Log log;
   // A peer that sends nothing but signs of life for this long is cut.
   nanoseconds idle_deadline;
-  // On the shard, when one of its links (id) or the feed itself (0) has ended.
-  std::function<void(srt::SocketId)> ended;
 };
 
 struct SrtFeedStats {
@@ -83,6 +81,8 @@ class SrtFeed final : public SrtLine {
   // Says goodbye to the peer and ends the feed; the first reason counts.
   void cut(std::string reason, media::FeedEnd end);
   bool ending() const { return cut_.has_value() || over_; }
+  // Calls back when one of its links (its id) or the feed itself (0) has ended.
+  void on_end(std::function<void(srt::SocketId)> call) { ended_ = std::move(call); }
   SrtFeedStats stats(MonoTime now) const;
   const SrtFeedNames& names() const { return names_; }
 
@@ -111,6 +111,7 @@ class SrtFeed final : public SrtLine {
   SrtFeedNames names_;
   SrtFeedServices services_;
   Log log_;
+  std::function<void(srt::SocketId)> ended_;
   std::shared_ptr<media::FeedSink> sink_;
   mpegts::TsDemuxer demuxer_;
   mpegts::TsDemuxer::Items items_;

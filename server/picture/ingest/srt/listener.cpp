@@ -1,5 +1,6 @@
 #include "server/picture/ingest/srt/listener.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -7,6 +8,7 @@
 #include <utility>
 
 #include "server/base/crypto.hpp"
+#include "server/picture/ingest/srt/pull.hpp"
 #include "server/picture/ingest/srt/reception.hpp"
 
 namespace kapok::ingest {
@@ -35,8 +37,7 @@ struct SrtListener::State {
     const auto secret = random_bytes<32>();
     for (const auto& executor : services.shards)
       doors.push_back(std::make_unique<SrtDoor>(executor, doors.size(), services.clock, secret));
-    reception =
-        std::make_unique<SrtReception>(SrtShared{options, services, metrics, limits, doors});
+    reception = std::make_unique<SrtReception>(shared());
   }
 
   SrtListenerOptions options;
@@ -48,8 +49,22 @@ struct SrtListener::State {
   std::unique_ptr<SrtReception> reception;
   std::uint16_t port = 0;
 
+  SrtShared shared() {
+    return {options,
+            services,
+            metrics,
+            limits,
+            doors,
+            [this](srt::PeerAddress peer, SrtDoor& door, std::weak_ptr<SrtCall> call) {
+              asio::post(doors.front()->shard.executor(),
+                         [this, peer, to = &door, call = std::move(call)] {
+                           reception->meet(peer, *to, call);
+                         });
+            }};
+  }
   void open(SrtDoor& door, std::unique_ptr<net::UdpSocket> socket);
   Task<> housekeeping(SrtDoor* door);
+  Task<> fetch_here(SrtDoor* door, std::vector<SrtPull> wanted);
   Task<> begin_drain(SrtDoor* door);
   Task<std::size_t> lines_of(SrtDoor* door);
   Task<> close(SrtDoor* door);
@@ -146,8 +161,36 @@ Task<std::vector<SrtFeedStats>> SrtListener::feeds() {
   co_return all;
 }
 
+Task<> SrtListener::fetch(std::vector<SrtPull> pulls) {
+  for (const auto& door : state_->doors) {
+    std::vector<SrtPull> here;
+    for (const SrtPull& pull : pulls)
+      if (pull.home == door->shard.executor()) here.push_back(pull);
+    co_await asio::co_spawn(door->shard.executor(), state_->fetch_here(door.get(), std::move(here)),
+                            asio::use_awaitable);
+  }
+}
+
+Task<> SrtListener::State::fetch_here(SrtDoor* door, std::vector<SrtPull> wanted) {
+  if (door->shard.draining) co_return;
+  std::erase_if(door->pullers, [&](const std::shared_ptr<SrtPuller>& puller) {
+    const auto same = std::ranges::find(wanted, puller->pull());
+    if (same == wanted.end()) {
+      puller->stop("not fetched any more");
+      return true;
+    }
+    wanted.erase(same);
+    return false;
+  });
+  for (SrtPull& pull : wanted) {
+    door->pullers.push_back(std::make_shared<SrtPuller>(std::move(pull), *door, shared()));
+    door->pullers.back()->start();
+  }
+}
+
 Task<> SrtListener::State::begin_drain(SrtDoor* door) {
   door->shard.draining = true;
+  for (const auto& puller : door->pullers) puller->stop("draining");
   for (const auto& weak : door->feeds)
     if (const auto feed = weak.lock()) feed->cut("draining", media::FeedEnd::connection_lost);
   for (const auto& weak : door->viewers)

@@ -27,7 +27,11 @@
 
 namespace kapok::ingest {
 
+// Whether anybody may call us; if not, the port is for the calls that we make.
+enum class SrtCallers : std::uint8_t { welcome, ignored };
+
 struct SrtListenerOptions {
+  SrtCallers callers = SrtCallers::welcome;
   std::string address;  // empty: every address
   std::uint16_t port = 9000;
   // How long lost packets may take to come again; a peer that asks for more gets more. Four round
@@ -54,6 +58,8 @@ struct SrtListenerServices {
   Metrics& metrics;
 };
 
+struct SrtPull;
+
 class SrtListener {
  public:
   SrtListener(SrtListenerOptions options, SrtListenerServices services);
@@ -65,6 +71,10 @@ class SrtListener {
   // the shards run.
   Result<void> start();
   std::uint16_t port() const;
+
+  // What is fetched from elsewhere, at start and after a reload: those that did not change are not
+  // disturbed. After start(); from any shard.
+  Task<> fetch(std::vector<SrtPull> pulls);
 
   // Of every feed that comes over SRT now. From any shard.
   Task<std::vector<SrtFeedStats>> feeds();

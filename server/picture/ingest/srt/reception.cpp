@@ -5,6 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "server/base/crypto.hpp"
+#include "server/picture/ingest/srt/call.hpp"
 #include "server/picture/protocols/srt/handshake.hpp"
 #include "server/picture/protocols/srt/reject_reason.hpp"
 
@@ -57,6 +58,14 @@ void SrtReception::handshake(MonoTime now, const net::ReceivedDatagram& datagram
     });
     return;
   }
+  if (const auto at = rendezvous_.find(from); at != rendezvous_.end()) {
+    asio::post(at->second.door->shard.executor(),
+               [door = at->second.door, weak = at->second.call, datagram] {
+                 if (const auto call = weak.lock()) door->shard.hand(*call, datagram);
+               });
+    return;
+  }
+  if (shared_.options.callers == SrtCallers::ignored) return;
   srt::Output out;
   auto asked = first_.listener.receive(now, from, datagram.bytes.bytes(), out);
   first_.shard.send(out, datagram.path);
@@ -73,7 +82,12 @@ void SrtReception::handshake(MonoTime now, const net::ReceivedDatagram& datagram
   });
 }
 
+void SrtReception::meet(srt::PeerAddress peer, SrtDoor& door, std::weak_ptr<SrtCall> call) {
+  rendezvous_[peer] = {&door, std::move(call)};
+}
+
 void SrtReception::tidy(MonoTime now) {
+  std::erase_if(rendezvous_, [](const auto& entry) { return entry.second.call.expired(); });
   std::erase_if(sent_on_, [now](const auto& entry) { return now >= entry.second.until; });
   std::erase_if(bonds_, [](const auto& entry) {
     return !entry.second->opening && entry.second->feed.expired();

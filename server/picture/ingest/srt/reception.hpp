@@ -6,6 +6,7 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,8 @@
 
 namespace kapok::ingest {
 
+class SrtPuller;
+
 // SRT on one shard.
 struct SrtDoor {
   SrtDoor(const boost::asio::any_io_executor& executor, std::size_t index, const Clock& clock,
@@ -31,7 +34,10 @@ struct SrtDoor {
   boost::asio::steady_timer tidy;
   std::vector<std::weak_ptr<SrtFeed>> feeds;
   std::vector<std::weak_ptr<SrtViewerLine>> viewers;
+  std::vector<std::shared_ptr<SrtPuller>> pullers;
 };
+
+class SrtCall;
 
 struct SrtShared {
   const SrtListenerOptions& options;
@@ -39,14 +45,17 @@ struct SrtShared {
   SrtMetrics& metrics;
   net::AddressLimits& limits;
   std::vector<std::unique_ptr<SrtDoor>>& doors;
+  // Handshakes that this peer sends to nobody in particular are for this call. From any shard.
+  std::function<void(srt::PeerAddress, SrtDoor&, std::weak_ptr<SrtCall>)> meet;
 };
 
 class SrtReception {
  public:
   explicit SrtReception(SrtShared shared);
 
-  // A handshake that a caller sent.
+  // A handshake that a caller sent, or the other end of a rendezvous.
   void handshake(MonoTime now, const net::ReceivedDatagram& datagram);
+  void meet(srt::PeerAddress peer, SrtDoor& door, std::weak_ptr<SrtCall> call);
   // About once a second.
   void tidy(MonoTime now);
 
@@ -125,6 +134,11 @@ class SrtReception {
   SrtDoor& first_;
   std::unordered_map<CallerKey, SentOn, CallerHash> sent_on_;
   std::map<BondKey, std::shared_ptr<Bond>> bonds_;
+  struct Rendezvous {
+    SrtDoor* door = nullptr;
+    std::weak_ptr<SrtCall> call;
+  };
+  std::unordered_map<srt::PeerAddress, Rendezvous, srt::PeerAddressHash> rendezvous_;
 };
 
 }  // namespace kapok::ingest

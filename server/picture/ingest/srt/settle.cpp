@@ -46,8 +46,7 @@ Task<Result<std::shared_ptr<SrtFeed>>> SrtReception::settle_publisher(SrtDoor* d
                            .metrics = shared_.metrics,
                            .series = shared_.services.metrics,
                            .log = shared_.services.log,
-                           .idle_deadline = shared_.options.idle_deadline,
-                           .ended = nullptr};
+                           .idle_deadline = shared_.options.idle_deadline};
   SrtFeedNames names{caller->channel, publish.grant.feed, caller->encoder};
   auto feed = std::make_shared<SrtFeed>(
       group ? SrtCarrier(std::move(group)) : SrtCarrier(std::move(accepted->connection)),

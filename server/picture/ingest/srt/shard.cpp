@@ -100,6 +100,12 @@ void SrtShard::take(std::vector<net::ReceivedDatagram> datagrams) {
   flush();
 }
 
+void SrtShard::hand(SrtLine& line, const net::ReceivedDatagram& datagram) {
+  line.receive(clock_.mono(), 0, datagram, out_);
+  note_paths(line);
+  flush();
+}
+
 void SrtShard::advance_lines(MonoTime now) {
   bool over = false;
   for (std::size_t i = 0; i < lines_.size(); ++i) {

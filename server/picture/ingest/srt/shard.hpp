@@ -58,6 +58,8 @@ class SrtShard {
   srt::SocketId new_socket_id() const;
   // Datagrams that another shard has read.
   void take(std::vector<net::ReceivedDatagram> datagrams);
+  // A datagram for a line that its id does not tell: a rendezvous'.
+  void hand(SrtLine& line, const net::ReceivedDatagram& datagram);
   // Sends at once, beside the lines' turns: answers to handshakes.
   void send(srt::Output& out, const net::UdpPath& path);
 
@@ -65,6 +67,7 @@ class SrtShard {
   std::size_t index() const { return index_; }
   std::size_t lines() const { return lines_.size(); }
   MonoTime now() const { return clock_.mono(); }
+  bool is_v6() const { return socket_ && socket_->is_v6(); }
   std::uint16_t port() const { return socket_ ? socket_->port() : std::uint16_t{0}; }
   net::UdpCounts counts() const { return socket_ ? socket_->counts() : net::UdpCounts{}; }
 
