@@ -1,6 +1,6 @@
 // A kapok-server of its own for a test: config in a temporary folder, ports that nobody else has, killed
 // and started again with the same data when the test wants that.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, kRoot, Program, serverBinary, temporaryFolder, until } from './environment.mjs';
 
@@ -49,6 +49,7 @@ export class Server {
     server.set = {
       'rtmp.port': server.ports.rtmp,
       'rtmps.port': server.ports.rtmps,
+      'srt.port': server.ports.srt,
       'http.port': server.ports.http,
       'https.port': server.ports.https,
       'data.dir': server.data,
@@ -108,6 +109,12 @@ export class Server {
 
   async json(path) {
     return (await this.get(path)).json();
+  }
+
+  /** What only the administrator sees. */
+  async adminJson(path) {
+    const token = readFileSync(join(this.data, 'secrets', 'admin-token'), 'utf8').trim();
+    return (await this.get(path, { headers: { authorization: `Bearer ${token}` } })).json();
   }
 
   async bytes(path) {

@@ -14,8 +14,8 @@ export const streamId = ({ channel = 'demo', key = kKey, mode = 'publish' } = {}
 /** An ffmpeg URL; its latency is in microseconds. */
 export function ffmpegUrl(port, { id, latency_ms = 300, ...options } = {}) {
   const query = new URLSearchParams({ latency: latency_ms * 1000, pkt_size: 1316, ...options });
-  // ffmpeg undoes %XX in the stream id, but not the plus signs of forms.
-  return `srt://127.0.0.1:${port}?${query}${id === undefined ? '' : `&streamid=${encodeURIComponent(id)}`}`;
+  // As it stands: Debian's ffmpeg does not undo %XX in a stream id.
+  return `srt://127.0.0.1:${port}?${query}${id === undefined ? '' : `&streamid=${id}`}`;
 }
 
 const progress = ['-hide_banner', '-loglevel', 'warning', '-nostdin', '-stats_period', '0.1', '-progress', 'pipe:1'];
@@ -41,6 +41,7 @@ export async function attempt(command, args, seconds = 8) {
 
 export const relayBinary = () => join(dirname(serverBinary() ?? ''), 'kapok-relay');
 export const sendBinary = () => join(dirname(serverBinary() ?? ''), 'kapok-send');
+export const receiveBinary = () => join(dirname(serverBinary() ?? ''), 'kapok-srt-receive');
 export const has = (path) => existsSync(path);
 
 /** kapok-relay between a client and `to`; counts() ends it. */
