@@ -73,7 +73,8 @@ Task<Result<asio::ip::udp::endpoint>> SrtPuller::resolve(const SrtUrl& url) {
 }
 
 Task<Result<void>> SrtPuller::connect(Link& link) {
-  const net::UdpPath path{KAPOK_CO_TRY(co_await resolve(link.url)), {}};
+  const auto resolved = co_await resolve(link.url);
+  const net::UdpPath path{KAPOK_CO_TRY(resolved), {}};
   if (stopped_) co_return fail(Errc::closed, "stopped");
   const auto feed = pull_.urls.size() > 1 ? bonded_feed() : nullptr;
   srt::CallOptions options;
