@@ -170,7 +170,7 @@ describe('bonded links into a channel', { skip: noServer() }, () => {
         const numbers = await decodedNumbers(path);
         assert.ok(numbers.length >= 6 * clip.fps, `${mode}: ${numbers.length} frames`);
         assert.deepEqual(numbers, numbers.map((_, i) => numbers[0] + i), mode);
-        const feed = (await server.adminJson(`/api/v1/channels/${mode}`)).feeds[0];
+        const feed = (await server.adminJson(`/api/v1/channels/${mode}/feeds`)).feeds[0];
         assert.equal(feed.srt.links.length >= 1, true, JSON.stringify(feed));
         t.diagnostic(`${mode}: ${numbers.length} frames, each once; ${JSON.stringify(feed.srt)}`);
       }

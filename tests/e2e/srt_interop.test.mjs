@@ -29,7 +29,7 @@ describe('SRT publishers', { skip: noServer() }, () => {
   });
   after(() => server?.stop());
 
-  const feedOf = async (channel) => (await server.adminJson(`/api/v1/channels/${channel}`)).feeds[0];
+  const feedOf = async (channel) => (await server.adminJson(`/api/v1/channels/${channel}/feeds`)).feeds[0];
 
   test('ffmpeg, with the stream id in the standard syntax', async () => {
     push = await new SrtPush(clip, ffmpegUrl(server.ports.srt, { id: streamId({ channel: 'ffmpeg' }) })).running();

@@ -39,7 +39,7 @@ describe('SRT through a bad network', { skip: noServer() }, () => {
           assert.ok(numbers.length >= 6 * clip.fps, `${numbers.length} frames`);
           assert.equal(playlist.segments.filter((segment) => segment.discontinuity).length, 0);
           assert.deepEqual(numbers, numbers.map((_, i) => (numbers[0] + i) % clip.frames));
-          const feed = (await server.adminJson('/api/v1/channels/demo')).feeds[0];
+          const feed = (await server.adminJson('/api/v1/channels/demo/feeds')).feeds[0];
           const counts = await relay.counts();
           const lost = counts.up.lost;
           assert.ok(lost > 0, 'the relay lost something');

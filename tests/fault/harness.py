@@ -73,10 +73,10 @@ class Server:
 
     def __init__(self, settings=None, channels=(CHANNEL,), environment=None):
         self.folder = temporary_folder()
-        self.http, self.rtmp = free_port(), free_port()
+        self.http, self.rtmp, self.srt = free_port(), free_port(), free_port()
         self.config = self.folder / "kapok.toml"
         self.log = self.folder / "kapok.log"
-        self.settings = {"http.port": self.http, "rtmp.port": self.rtmp, "https.port": "off", "rtmps.port": "off",
+        self.settings = {"http.port": self.http, "rtmp.port": self.rtmp, "srt.port": self.srt, "https.port": "off", "rtmps.port": "off",
                          "data.dir": self.folder / "data", "segment.target": "1s", "window.time": "2m",
                          "limits.drain": "5s", "log.level": "info", **(settings or {})}
         self.environment = environment

@@ -139,11 +139,11 @@ def clip(seconds=10):
 
 def kapok(folder, channels, settings=None, log=None):
     """Starts kapok-server with channels c1..cN (key "bench-key-1"); returns (Program, ports)."""
-    ports = {"http": free_port(), "rtmp": free_port()}
+    ports = {"http": free_port(), "rtmp": free_port(), "srt": free_port()}
     config = folder / "kapok.toml"
     config.write_text("".join(f'[[channel]]\nid = "c{n}"\nkey = "bench-key-1"\n\n' for n in range(1, channels + 1)))
     config.chmod(0o600)
-    options = {"http.port": ports["http"], "rtmp.port": ports["rtmp"], "https.port": "off", "rtmps.port": "off",
+    options = {"http.port": ports["http"], "rtmp.port": ports["rtmp"], "srt.port": ports["srt"], "https.port": "off", "rtmps.port": "off",
                "data.dir": folder / "data", "log.level": "warn", **(settings or {})}
     argv = [BIN / "kapok-server", "--config", config]
     for key, value in options.items():
