@@ -34,16 +34,16 @@ SrtFeed::SrtFeed(SrtCarrier carrier, SrtFeedNames names, SrtFeedServices service
       began_(services_.shard.now()),
       last_message_(began_),
       next_report_(began_ + kReportEvery),
-      feed_metrics_(services_.series, names_.channel, names_.feed) {
-  services_.metrics.publishing.add(1);
-}
+      feed_metrics_(services_.series, names_.channel, names_.feed) {}
 
 SrtFeed::~SrtFeed() {
-  services_.metrics.publishing.add(-1);
+  if (granted_) services_.metrics.publishing.add(-1);
 }
 
 void SrtFeed::grant(std::shared_ptr<media::FeedSink> sink) {
   sink_ = std::move(sink);
+  granted_ = true;
+  services_.metrics.publishing.add(1);
   log_.info("srt.publishing", {{"peer", links_.empty() ? "" : links_.front().peer},
                                {"encoder", names_.encoder},
                                {"bonded", carrier_.is_group()}});

@@ -118,6 +118,7 @@ class SrtFeed final : public SrtLine {
   std::vector<SrtLink> links_;
   std::optional<Cut> cut_;
   bool over_ = false;
+  bool granted_ = false;
   MonoTime began_;
   MonoTime last_message_;
   MonoTime next_report_;
