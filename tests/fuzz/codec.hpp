@@ -52,7 +52,8 @@ inline void try_codec(media::Codec codec, ByteSpan bytes) {
                        .config = {},
                        .codec_string = {},
                        .language = {},
-                       .facts = {}};
+                       .facts = {},
+                       .ts = {}};
     if (track.kind == media::TrackKind::video) track.facts = media::VideoFacts{};
     return std::make_shared<const media::Track>(std::move(track));
   };
