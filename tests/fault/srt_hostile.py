@@ -85,7 +85,7 @@ def mutated(rng, known, ids):
 
 
 def srt_url(port, channel):
-    return f"srt://127.0.0.1:{port}?latency=300000&pkt_size=1316&streamid=publish:{channel}%3Fkey={KEY}-{channel}"
+    return f"srt://127.0.0.1:{port}?latency=300000&pkt_size=1316&streamid=publish:{channel}?key={KEY}-{channel}"
 
 
 def main():

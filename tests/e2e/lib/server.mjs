@@ -32,7 +32,7 @@ kind = "broadcaster"
 `;
 
 export class Server {
-  /** channels: ids, or an object of id to what its table says. */
+  /** channels: ids, or an object of id to what its table says (text, or a function of the ports). */
   static async start({ channels = ['demo'], config = '', set = {} } = {}) {
     const server = new Server();
     const described = Array.isArray(channels) ? channels.map((id) => [id]) : Object.entries(channels);
@@ -45,7 +45,7 @@ export class Server {
     mkdirSync(server.data);
     server.config = join(server.folder.path, 'kapok.toml');
     // Plain keys in the file need a file that only its owner reads.
-    writeFileSync(server.config, `${config}\n${described.map(([id, own]) => tables(id, own)).join('\n')}\n${kEnterprise}`, { mode: 0o600 });
+    writeFileSync(server.config, `${config}\n${described.map(([id, own]) => tables(id, typeof own === 'function' ? own(server.ports) : own)).join('\n')}\n${kEnterprise}`, { mode: 0o600 });
     server.set = {
       'rtmp.port': server.ports.rtmp,
       'rtmps.port': server.ports.rtmps,
