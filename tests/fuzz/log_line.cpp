@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const std::string& line : {app::logfmt_fields({}, fields), app::json_fields({}, fields)})
     for (const char c : line)
       if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) std::abort();
-  constexpr std::string_view kToken = "dG9rZW4tdGhhdC1pcy1sb25n";
+  // Its first letter is none that an escape ends in: "\x8d" before the rest of it would spell it.
+  constexpr std::string_view kToken = "Tm8gaGV4IGRpZ2l0IGZpcnN0";
   // What is no secret where it stands is not hidden there.
   if (text.find(kToken.substr(0, 8)) != std::string::npos) return 0;
   const LogField link[] = {{"link", text + " /s/" + std::string(kToken) + "/" + text}};
