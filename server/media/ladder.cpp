@@ -1,0 +1,145 @@
+#include "server/media/ladder.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include "server/base/ids.hpp"
+
+namespace kapok::media {
+namespace {
+
+// The channel names what it passes through (docs/operations.md): nothing else may be called so.
+bool is_source_name(std::string_view name) {
+  return name == "source" || name.starts_with("source-") || name.starts_with("audio-");
+}
+
+Result<void> validate_name(std::string_view name) {
+  if (!is_valid_id(name))
+    return fail(
+        Errc::config,
+        "name is not an id (a-z, 0-9, _ and -, at most {} of them, a letter or digit first)",
+        kMaxIdLength);
+  if (is_source_name(name))
+    return fail(Errc::config, "name is what the source's own renditions are called");
+  return {};
+}
+
+Result<void> validate_bit_rate(std::uint32_t bit_rate) {
+  if (bit_rate < kMinRungBitRate || bit_rate > kMaxRungBitRate)
+    return fail(Errc::config, "bit_rate is not within {} and {} b/s", kMinRungBitRate,
+                kMaxRungBitRate);
+  return {};
+}
+
+Result<void> validate_encoder_word(std::string_view word, std::string_view field) {
+  const bool fits =
+      word.size() <= kMaxEncoderWord && std::ranges::all_of(word, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+      });
+  if (!fits)
+    return fail(Errc::config, "{} is not a word of a-z, 0-9, - and _ (at most {})", field,
+                kMaxEncoderWord);
+  return {};
+}
+
+}  // namespace
+
+Result<void> validate(const VideoRung& rung) {
+  KAPOK_TRY(validate_name(rung.name));
+  if (rung.codec != Codec::avc && rung.codec != Codec::hevc && rung.codec != Codec::av1)
+    return fail(Errc::config, "codec {} is none of avc, hevc, av1", name_of(rung.codec));
+  if (rung.height < kMinRungHeight || rung.height > kMaxRungHeight || rung.height % 2 != 0)
+    return fail(Errc::config, "height is not an even number within {} and {}", kMinRungHeight,
+                kMaxRungHeight);
+  KAPOK_TRY(validate_bit_rate(rung.bit_rate));
+  if (rung.vbv_ms < kMinVbvMs || rung.vbv_ms > kMaxVbvMs)
+    return fail(Errc::config, "vbv_ms is not within {} and {}", kMinVbvMs, kMaxVbvMs);
+  if (rung.bit_depth != 8 && rung.bit_depth != 10)
+    return fail(Errc::config, "bit_depth is neither 8 nor 10");
+  if (rung.bit_depth == 10 && rung.codec == Codec::avc)
+    return fail(Errc::config, "bit_depth 10 in avc plays nowhere: use hevc or av1");
+  if (rung.range == RungRange::keep && rung.bit_depth != 10)
+    return fail(Errc::config,
+                "range keep needs bit_depth 10 (HDR in 8 bits shows bands); or say range sdr");
+  if (rung.b_frames > kMaxBFrames) return fail(Errc::config, "b_frames is above {}", kMaxBFrames);
+  KAPOK_TRY(validate_encoder_word(rung.preset, "preset"));
+  return validate_encoder_word(rung.tune, "tune");
+}
+
+Result<void> validate(const AudioRung& rung) {
+  KAPOK_TRY(validate_name(rung.name));
+  if (rung.codec != Codec::aac)
+    return fail(Errc::config, "codec {} is not aac", name_of(rung.codec));
+  if (rung.channels != 1 && rung.channels != 2 && rung.channels != 6)
+    return fail(Errc::config, "channels is none of 1, 2, 6");
+  return validate_bit_rate(rung.bit_rate);
+}
+
+Result<void> validate(const Ladder& ladder) {
+  if (ladder.video.empty() && ladder.audio.empty())
+    return fail(Errc::config, "the ladder has no rung");
+  if (ladder.video.size() > kMaxVideoRungs || ladder.audio.size() > kMaxAudioRungs)
+    return fail(Errc::config, "the ladder has more than {} video or {} audio rungs", kMaxVideoRungs,
+                kMaxAudioRungs);
+  if (!is_valid_id(ladder.name)) return fail(Errc::config, "the ladder's name is not an id");
+  if (ladder.engine != "ffmpeg")
+    return fail(Errc::config, "engine \"{}\" is not ffmpeg", ladder.engine);
+  if (!is_valid_id(ladder.device)) return fail(Errc::config, "device is not an id");
+  std::set<std::string_view> names;
+  const auto check = [&](const auto& rung) -> Result<void> {
+    if (auto valid = validate(rung); !valid)
+      return std::unexpected(std::move(valid).error().within(rung.name));
+    if (!names.insert(rung.name).second)
+      return fail(Errc::config, "two rungs are called {}", rung.name);
+    return {};
+  };
+  for (const VideoRung& rung : ladder.video) {
+    KAPOK_TRY(check(rung));
+    const auto other = std::ranges::find(ladder.video, rung.codec, &VideoRung::codec);
+    if (other->range != rung.range)
+      return fail(Errc::config,
+                  "{} and {} are both {} but differ in range: players switch between them",
+                  rung.name, other->name, name_of(rung.codec));
+  }
+  for (const AudioRung& rung : ladder.audio) KAPOK_TRY(check(rung));
+  return {};
+}
+
+FittedLadder rungs_for(const Ladder& ladder, const VideoFacts* video, const AudioFacts* audio) {
+  constexpr double kHalvedAbove = 30.5;
+  FittedLadder fitted{ladder, {}};
+  std::erase_if(fitted.ladder.video, [&](VideoRung& rung) {
+    if (!video) {
+      fitted.left_out.push_back({rung.name, "the source has no video"});
+      return true;
+    }
+    if (rung.height > video->height) {
+      fitted.left_out.push_back({rung.name, fmt::format("{} lines are more than the source's {}",
+                                                        rung.height, video->height)});
+      return true;
+    }
+    if (video->frame_rate.numerator != 0 && video->frame_rate.value() < kHalvedAbove)
+      rung.rate = RungRate::full;
+    return false;
+  });
+  std::erase_if(fitted.ladder.audio, [&](const AudioRung& rung) {
+    if (audio && rung.channels <= audio->channels) return false;
+    fitted.left_out.push_back(
+        {rung.name, audio ? fmt::format("{} channels are more than the source's {}", rung.channels,
+                                        audio->channels)
+                          : std::string("the source has no audio")});
+    return true;
+  });
+  return fitted;
+}
+
+std::uint32_t width_of(const VideoRung& rung, const VideoFacts& source) {
+  if (source.height == 0) return 0;
+  const std::uint64_t twice = std::uint64_t{2} * source.height;
+  const std::uint64_t pairs =
+      (std::uint64_t{rung.height} * source.width + twice / 2) / twice;  // to the nearest even
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, pairs) * 2);
+}
+
+}  // namespace kapok::media

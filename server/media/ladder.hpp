@@ -1,0 +1,91 @@
+// What a channel's worker shall make of its source: the ladder and its rungs, as plain values. The
+// configuration makes them, the wire carries them, the engine encodes by them. A rung is published
+// as the rendition of its name. Whoever takes a Ladder from outside calls validate() first.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "server/base/result.hpp"
+#include "server/media/track.hpp"
+
+namespace kapok::media {
+
+// Players switch between a handful of rungs; each more costs an encoder.
+constexpr std::size_t kMaxVideoRungs = 12;
+constexpr std::size_t kMaxAudioRungs = 8;
+constexpr std::uint32_t kMinRungHeight = 64;    // below it no level of H.264 is worth a picture
+constexpr std::uint32_t kMaxRungHeight = 4352;  // 8K with the encoders' padding to 64 lines
+constexpr std::uint32_t kMinRungBitRate = 8'000;
+constexpr std::uint32_t kMaxRungBitRate = 400'000'000;  // 8K at the best level of HEVC
+constexpr std::uint32_t kMinVbvMs = 100;                // two frames at 25/s and some
+constexpr std::uint32_t kMaxVbvMs = 10'000;             // more is as good as no bound
+constexpr std::uint8_t kMaxBFrames = 8;
+constexpr std::size_t kMaxEncoderWord = 32;  // a preset's or tune's length
+
+enum class RungRange : std::uint8_t {
+  keep,  // the source's dynamic range
+  sdr,   // tone-mapped if the source is HDR
+};
+enum class RungRate : std::uint8_t {
+  full,
+  half,  // every second frame: 50 -> 25
+};
+
+struct VideoRung {
+  std::string name;  // of the rendition: "1080p"
+  Codec codec = Codec::avc;
+  std::uint32_t height = 0;  // lines; the width follows the source's shape
+  RungRate rate = RungRate::full;
+  std::uint32_t bit_rate = 0;  // b/s, the mean; the peak too, over the VBV's length
+  std::uint32_t vbv_ms = 1000;
+  std::uint8_t bit_depth = 8;
+  RungRange range = RungRange::sdr;
+  std::uint8_t b_frames = 0;
+  std::string preset;  // the encoder's own word; empty: the engine's choice
+  std::string tune;
+  bool operator==(const VideoRung&) const = default;
+};
+
+// Made of the source's first audio track.
+struct AudioRung {
+  std::string name;
+  Codec codec = Codec::aac;
+  std::uint8_t channels = 2;
+  std::uint32_t bit_rate = 0;
+  bool operator==(const AudioRung&) const = default;
+};
+
+struct Ladder {
+  std::string name;
+  std::string engine = "ffmpeg";
+  std::string device = "auto";
+  std::vector<VideoRung> video;
+  std::vector<AudioRung> audio;
+  bool operator==(const Ladder&) const = default;
+};
+
+// What one rung asks for by itself; errors name the field, not the rung. Errors: config.
+Result<void> validate(const VideoRung& rung);
+Result<void> validate(const AudioRung& rung);
+// Everything: each rung, names that are ids, unique and not a source rendition's, one dynamic range
+// per codec (players switch within a codec, and a picture that changes its range blinks).
+Result<void> validate(const Ladder& ladder);
+
+struct RungLeftOut {
+  std::string rung;
+  std::string why;
+};
+struct FittedLadder {
+  Ladder ladder;
+  std::vector<RungLeftOut> left_out;  // for a notice
+};
+// The rungs that this source can feed: those above it are left out, `half` of a source at 30 frames
+// a second or fewer is full. `video` and `audio`: the source's tracks, null if it has none.
+FittedLadder rungs_for(const Ladder& ladder, const VideoFacts* video, const AudioFacts* audio);
+
+// Even, in the source's shape (its sample aspect ratio stays).
+std::uint32_t width_of(const VideoRung& rung, const VideoFacts& source);
+
+}  // namespace kapok::media

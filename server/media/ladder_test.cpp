@@ -1,0 +1,110 @@
+#include "server/media/ladder.hpp"
+
+#include <gtest/gtest.h>
+
+namespace kapok::media {
+namespace {
+
+VideoRung rung(std::string name, std::uint32_t height) {
+  VideoRung made;
+  made.name = std::move(name);
+  made.height = height;
+  made.bit_rate = 3'000'000;
+  return made;
+}
+Ladder two_rungs() {
+  Ladder ladder;
+  ladder.name = "test";
+  ladder.video = {rung("1080p", 1080), rung("720p", 720)};
+  ladder.audio = {{"stereo", Codec::aac, 2, 128'000}};
+  return ladder;
+}
+std::string why(const Ladder& ladder) {
+  const auto valid = validate(ladder);
+  return valid ? "" : valid.error().message;
+}
+
+TEST(Ladder, WholeIsAccepted) {
+  EXPECT_EQ(why(two_rungs()), "");
+}
+
+TEST(Ladder, NamesAreUniqueAndNotTheSources) {
+  for (const char* name : {"source", "source-2", "audio-zh", "Big", "", "720p"}) {
+    Ladder ladder = two_rungs();
+    ladder.video[0].name = name;
+    EXPECT_NE(why(ladder), "") << name;
+  }
+  Ladder ladder = two_rungs();
+  ladder.audio[0].name = "720p";
+  EXPECT_EQ(why(ladder), "two rungs are called 720p");
+}
+
+TEST(Ladder, OneCodecHasOneRange) {
+  Ladder ladder = two_rungs();
+  for (VideoRung& each : ladder.video) {
+    each.codec = Codec::hevc;
+    each.bit_depth = 10;
+  }
+  ladder.video[1].range = RungRange::keep;
+  EXPECT_NE(why(ladder).find("differ in range"), std::string::npos);
+  ladder.video[0].codec = Codec::av1;
+  EXPECT_EQ(why(ladder), "");
+}
+
+TEST(Ladder, ErrorsNameTheRung) {
+  Ladder ladder = two_rungs();
+  ladder.video[1].bit_depth = 10;
+  EXPECT_EQ(why(ladder), "720p: bit_depth 10 in avc plays nowhere: use hevc or av1");
+  ladder = two_rungs();
+  ladder.video[0].tune = "psnr; rm";
+  EXPECT_NE(why(ladder).find("1080p: tune"), std::string::npos);
+}
+
+TEST(Ladder, RungsAboveTheSourceAreLeftOut) {
+  VideoFacts source;
+  source.width = 1280;
+  source.height = 720;
+  AudioFacts stereo{48'000, 2, 1024};
+  const FittedLadder fitted = rungs_for(two_rungs(), &source, &stereo);
+  ASSERT_EQ(fitted.ladder.video.size(), 1U);
+  EXPECT_EQ(fitted.ladder.video[0].name, "720p");
+  ASSERT_EQ(fitted.left_out.size(), 1U);
+  EXPECT_EQ(fitted.left_out[0].rung, "1080p");
+  EXPECT_EQ(fitted.left_out[0].why, "1080 lines are more than the source's 720");
+}
+
+TEST(Ladder, SurroundOfAStereoSourceIsLeftOut) {
+  Ladder ladder = two_rungs();
+  ladder.audio.push_back({"surround", Codec::aac, 6, 384'000});
+  AudioFacts stereo{48'000, 2, 1024};
+  const FittedLadder fitted = rungs_for(ladder, nullptr, &stereo);
+  EXPECT_TRUE(fitted.ladder.video.empty());
+  ASSERT_EQ(fitted.ladder.audio.size(), 1U);
+  EXPECT_EQ(fitted.left_out.size(), 3U);
+}
+
+TEST(Ladder, HalfOfTwentyFiveStaysWhole) {
+  Ladder ladder = two_rungs();
+  for (VideoRung& each : ladder.video) each.rate = RungRate::half;
+  VideoFacts source;
+  source.width = 3840;
+  source.height = 2160;
+  source.frame_rate = {50, 1};
+  EXPECT_EQ(rungs_for(ladder, &source, nullptr).ladder.video[0].rate, RungRate::half);
+  source.frame_rate = {25, 1};
+  EXPECT_EQ(rungs_for(ladder, &source, nullptr).ladder.video[0].rate, RungRate::full);
+}
+
+TEST(Ladder, WidthFollowsTheShapeAndIsEven) {
+  VideoFacts source;
+  source.width = 3840;
+  source.height = 2160;
+  EXPECT_EQ(width_of(rung("a", 1080), source), 1920U);
+  EXPECT_EQ(width_of(rung("a", 480), source), 854U);
+  source.width = 4096;  // equirectangular
+  source.height = 2048;
+  EXPECT_EQ(width_of(rung("a", 1080), source), 2160U);
+}
+
+}  // namespace
+}  // namespace kapok::media
