@@ -78,30 +78,7 @@ void skip_short_term_sets(BitReader& in) {
 
 // [H.265 E.2.1] as far as the timing; HRD parameters follow and are of no use to us.
 void read_vui(BitReader& in, VideoFacts& facts) {
-  if (in.flag()) {  // aspect_ratio_info_present_flag
-    const std::uint32_t idc = in.bits(8);
-    if (idc == 255) {
-      const std::uint32_t width = in.bits(16);
-      const std::uint32_t height = in.bits(16);
-      if (width != 0 && height != 0) facts.sample_aspect = {width, height};
-    } else {
-      facts.sample_aspect = sample_aspect_of(idc);
-    }
-  }
-  if (in.flag()) in.skip(1);  // overscan
-  if (in.flag()) {            // video_signal_type_present_flag
-    in.skip(3);
-    facts.colour.full_range = in.flag();
-    if (in.flag()) {
-      facts.colour.primaries = in.u8(8);
-      facts.colour.transfer = in.u8(8);
-      facts.colour.matrix = in.u8(8);
-    }
-  }
-  if (in.flag()) {  // chroma sample locations
-    in.ue(5);
-    in.ue(5);
-  }
+  read_vui_picture(in, facts);
   in.skip(1);  // neutral_chroma_indication_flag
   const bool fields = in.flag();
   if (fields) facts.interlaced = true;

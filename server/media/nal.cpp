@@ -115,6 +115,14 @@ Result<void> read_messages(ByteReader in, DisplaySei& found) {
   return {};
 }
 
+// [H.264 table E-1, H.265 table E.1] 1..16; others are unspecified, taken as square.
+Rational sample_aspect_of(std::uint32_t aspect_ratio_idc) {
+  static constexpr Rational kTable[] = {{1, 1},   {1, 1},    {12, 11}, {10, 11}, {16, 11}, {40, 33},
+                                        {24, 11}, {20, 11},  {32, 11}, {80, 33}, {18, 11}, {15, 11},
+                                        {64, 33}, {160, 99}, {4, 3},   {3, 2},   {2, 1}};
+  return aspect_ratio_idc < std::size(kTable) ? kTable[aspect_ratio_idc] : Rational{1, 1};
+}
+
 }  // namespace
 
 void read_display_sei(ByteSpan sei, DisplaySei& found) {
@@ -143,11 +151,31 @@ void apply(const DisplaySei& found, VideoFacts& facts) {
   if (found.alternative_transfer == 18 && facts.colour.transfer != 16) facts.colour.transfer = 18;
 }
 
-Rational sample_aspect_of(std::uint32_t aspect_ratio_idc) {
-  static constexpr Rational kTable[] = {{1, 1},   {1, 1},    {12, 11}, {10, 11}, {16, 11}, {40, 33},
-                                        {24, 11}, {20, 11},  {32, 11}, {80, 33}, {18, 11}, {15, 11},
-                                        {64, 33}, {160, 99}, {4, 3},   {3, 2},   {2, 1}};
-  return aspect_ratio_idc < std::size(kTable) ? kTable[aspect_ratio_idc] : Rational{1, 1};
+void read_vui_picture(BitReader& in, VideoFacts& facts) {
+  if (in.flag()) {  // aspect_ratio_info_present_flag
+    const std::uint32_t idc = in.bits(8);
+    if (idc == 255) {
+      const std::uint32_t width = in.bits(16);
+      const std::uint32_t height = in.bits(16);
+      if (width != 0 && height != 0) facts.sample_aspect = {width, height};
+    } else {
+      facts.sample_aspect = sample_aspect_of(idc);
+    }
+  }
+  if (in.flag()) in.skip(1);  // overscan
+  if (in.flag()) {            // video_signal_type_present_flag
+    in.skip(3);
+    facts.colour.full_range = in.flag();
+    if (in.flag()) {
+      facts.colour.primaries = in.u8(8);
+      facts.colour.transfer = in.u8(8);
+      facts.colour.matrix = in.u8(8);
+    }
+  }
+  if (in.flag()) {  // chroma sample locations
+    in.ue(5);
+    in.ue(5);
+  }
 }
 
 Rational frame_rate_of(std::uint64_t numerator, std::uint64_t denominator) {

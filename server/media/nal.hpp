@@ -1,5 +1,6 @@
 // What AVC and HEVC share below their syntax: NAL units behind length prefixes, emulation
-// prevention, SEI messages. Nothing here allocates more than its input is long.
+// prevention, SEI messages, the beginning of the VUI. Nothing here allocates more than its input is
+// long.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "server/base/bytes.hpp"
+#include "server/media/bit_reader.hpp"
 #include "server/media/track.hpp"
 
 namespace kapok::media {
@@ -65,9 +67,9 @@ bool is_hdr_vivid(ByteSpan t35);
 // in effect (ATC SEI, DVB and ARIB practice).
 void apply(const DisplaySei& found, VideoFacts& facts);
 
-// [H.264 table E-1, H.265 table E.1] aspect_ratio_idc 1..16; others are unspecified, taken as
-// square.
-Rational sample_aspect_of(std::uint32_t aspect_ratio_idc);
+// The beginning of the VUI, which both have alike [H.264 E.1.1, H.265 E.2.1]: sample aspect, video
+// signal type; behind the chroma sample locations they part.
+void read_vui_picture(BitReader& in, VideoFacts& facts);
 // numerator / denominator in lowest terms, or unknown if either is 0 or the rate is absurd (above
 // 1000 frames a second: timing fields are often nonsense).
 Rational frame_rate_of(std::uint64_t numerator, std::uint64_t denominator);
