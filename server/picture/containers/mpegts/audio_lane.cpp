@@ -1,9 +1,8 @@
 #include <algorithm>
 
-#include "server/media/describe.hpp"
 #include "server/media/source_times.hpp"
 #include "server/picture/containers/mpegts/audio_syntax.hpp"
-#include "server/picture/containers/mpegts/lane.hpp"
+#include "server/picture/containers/mpegts/described_track.hpp"
 #include "server/picture/containers/mpegts/stream_type.hpp"
 #include "server/picture/containers/mpegts/ts_packet.hpp"
 
@@ -104,30 +103,15 @@ void AudioLane::cut(AudioSyntax::More more) {
 }
 
 void AudioLane::describe() {
-  media::TrackDraft draft;
-  draft.id = info_.id;
-  draft.codec = info_.codec;
-  draft.timescale = kClockRate;
-  draft.config = Buffer::copy_of(syntax_->config());
-  draft.language = info_.language;
+  media::TrackDraft draft = draft_of(info_, Buffer::copy_of(syntax_->config()));
   described_ = syntax_->config();
-  auto track = media::describe_track(draft);
-  if (track && (*track)->audio() != nullptr && (*track)->audio()->sample_rate > 0) {
-    // Audio is counted in samples: CMAF wants it so, and no frame length is rounded.
+  // Audio is counted in samples: CMAF wants it so, and no frame length is rounded.
+  if (const auto track = media::describe_track(draft);
+      track && (*track)->audio() != nullptr && (*track)->audio()->sample_rate > 0)
     draft.timescale = (*track)->audio()->sample_rate;
-    track = media::describe_track(draft);
-  }
-  refused_ = !track;
-  if (!track) {
-    track_.reset();
-    outlet_.note(fmt::format("PID {}: {}", info_.id, track.error().message));
-    return;
-  }
-  media::Track with_origin = **track;
-  with_origin.ts = info_.ts;
-  track_ = std::make_shared<const media::Track>(std::move(with_origin));
+  track_ = announce(draft, info_, outlet_);
+  refused_ = !track_;
   samples_.forget();
-  outlet_.give(track_);
 }
 
 void AudioLane::give(AudioFrame frame, std::optional<Stamp> stamp) {

@@ -1,9 +1,8 @@
 #include <algorithm>
 
 #include "server/media/av1.hpp"
-#include "server/media/describe.hpp"
 #include "server/picture/containers/mpegts/av1_bytes.hpp"
-#include "server/picture/containers/mpegts/ts_packet.hpp"
+#include "server/picture/containers/mpegts/described_track.hpp"
 #include "server/picture/containers/mpegts/whole_pes_lane.hpp"
 
 namespace kapok::mpegts {
@@ -28,21 +27,8 @@ void Av1Lane::describe(ByteSpan unit) {
   auto record = media::av1::make_config(unit);
   if (!record || *record == record_) return;
   record_ = *record;
-  media::TrackDraft draft;
-  draft.id = info_.id;
-  draft.codec = info_.codec;
-  draft.timescale = kClockRate;
-  draft.config = Buffer(*std::move(record));
-  draft.language = info_.language;
-  auto track = media::describe_track(std::move(draft));
-  if (!track) {
-    outlet_.note(fmt::format("PID {}: {}", info_.id, track.error().message));
-    return;
-  }
-  media::Track with_origin = **track;
-  with_origin.ts = info_.ts;
-  track_ = std::make_shared<const media::Track>(std::move(with_origin));
-  outlet_.give(track_);
+  if (auto track = announce(draft_of(info_, Buffer(*std::move(record))), info_, outlet_))
+    track_ = std::move(track);
 }
 
 void Av1Lane::give(Bytes payload) {
@@ -56,20 +42,11 @@ void Av1Lane::give(Bytes payload) {
   describe(unit.bytes());
   if (!track_) return;  // joined in the middle of a GOP
   media::Packet packet;
-  packet.track = info_.id;
   packet.pts = {time_->pts};
   packet.dts = {time_->dts};
   packet.payload = unit;
   packet.arrival = arrival_;
-  packet.sync = media::is_sync(*track_, unit.bytes());
-  if (packet.sync) {
-    auto more = media::enriched(track_, unit.bytes());
-    if (more != track_) {
-      track_ = std::move(more);
-      outlet_.give(track_);
-    }
-  }
-  outlet_.give(std::move(packet));
+  give_picture(track_, std::move(packet), outlet_);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include <vector>
 
-#include "server/media/describe.hpp"
+#include "server/picture/containers/mpegts/described_track.hpp"
 #include "server/picture/containers/mpegts/lane.hpp"
 #include "server/picture/containers/mpegts/nal_assembler.hpp"
 #include "server/picture/containers/mpegts/ts_packet.hpp"
@@ -62,21 +62,8 @@ void NalLane::give_done() {
 }
 
 void NalLane::describe(Bytes record) {
-  media::TrackDraft draft;
-  draft.id = info_.id;
-  draft.codec = info_.codec;
-  draft.timescale = kClockRate;
-  draft.config = Buffer(std::move(record));
-  draft.language = info_.language;
-  auto track = media::describe_track(std::move(draft));
-  if (!track) {
-    outlet_.note(fmt::format("PID {}: {}", info_.id, track.error().message));
-    return;
-  }
-  media::Track with_origin = **track;
-  with_origin.ts = info_.ts;
-  track_ = std::make_shared<const media::Track>(std::move(with_origin));
-  outlet_.give(track_);
+  if (auto track = announce(draft_of(info_, Buffer(std::move(record))), info_, outlet_))
+    track_ = std::move(track);
 }
 
 // Times of an access unit without its own follow from the one before [ISO/IEC 13818-1 2.7.5: times
@@ -111,20 +98,11 @@ void NalLane::give(AccessUnit unit) {
   }
   if (!track_) return;  // joined in the middle of a GOP
   media::Packet packet;
-  packet.track = info_.id;
   packet.pts = {time->pts};
   packet.dts = {time->dts};
   packet.payload = Buffer(std::move(unit.payload));
   packet.arrival = unit.arrival;
-  packet.sync = media::is_sync(*track_, packet.payload.bytes());
-  if (packet.sync) {
-    auto more = media::enriched(track_, packet.payload.bytes());
-    if (more != track_) {
-      track_ = std::move(more);
-      outlet_.give(track_);
-    }
-  }
-  outlet_.give(std::move(packet));
+  give_picture(track_, std::move(packet), outlet_);
 }
 
 }  // namespace
