@@ -14,7 +14,7 @@ namespace {
 namespace ip = boost::asio::ip;
 
 ip::address key_of(const ip::address& peer) {
-  const ip::address plain = plain_address(peer);
+  ip::address plain = plain_address(peer);
   if (plain.is_v4()) return plain;
   ip::address_v6::bytes_type bytes = plain.to_v6().to_bytes();
   for (std::size_t i = 8; i < bytes.size(); ++i) bytes[i] = 0;
@@ -73,7 +73,9 @@ void AddressLimits::left(const ip::address& key, bool half_open) {
 }
 
 AddressLimits::Place::Place(Place&& from) noexcept
-    : table_(std::exchange(from.table_, nullptr)), key_(from.key_), half_open_(from.half_open_) {}
+    : table_(std::exchange(from.table_, nullptr)),
+      key_(std::move(from.key_)),
+      half_open_(from.half_open_) {}
 
 AddressLimits::Place& AddressLimits::Place::operator=(Place&& from) noexcept {
   std::swap(table_, from.table_);

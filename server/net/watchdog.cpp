@@ -10,8 +10,8 @@ constexpr auto kNever = std::chrono::steady_clock::time_point::max();
 }
 
 struct Watchdog::State : std::enable_shared_from_this<State> {
-  State(boost::asio::any_io_executor shard, std::function<void()> on_bite)
-      : timer(std::move(shard)), bite(std::move(on_bite)) {}
+  State(const boost::asio::any_io_executor& shard, std::function<void()> on_bite)
+      : timer(shard), bite(std::move(on_bite)) {}
 
   void wait_until(std::chrono::steady_clock::time_point when) {
     waits_for = when;
@@ -41,7 +41,7 @@ struct Watchdog::State : std::enable_shared_from_this<State> {
 };
 
 Watchdog::Watchdog(boost::asio::any_io_executor shard, std::function<void()> bite)
-    : state_(std::make_shared<State>(std::move(shard), std::move(bite))) {}
+    : state_(std::make_shared<State>(shard, std::move(bite))) {}
 
 Watchdog::~Watchdog() {
   state_->deadline = kNever;
