@@ -1,23 +1,37 @@
 // Where segments begin: the grid (start, d, base) that all renditions of a channel share, so that
 // rungs and sound are cut at the same times under the same numbers. Between two discontinuities
 // there is one grid; it is re-anchored (a continuing era) when the encoder's clock has drifted off
-// it or its GOPs changed phase. Pure; owned by the packager, read by its segmenters.
+// it or its GOPs changed phase. It also keeps what the leading rendition made of the newest
+// numbers: rungs are behind it and make the same. Pure; owned by the packager, shared by its
+// segmenters.
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <vector>
 
 #include "server/picture/packaging/window.hpp"
 
 namespace kapok::packaging {
 
+// What the leading rendition made of a number.
+struct LedSegment {
+  std::uint64_t number = 0;
+  Ticks start;
+  std::optional<Ticks> end;  // none while it is open
+  bool sync = true;          // false: a GOP was so long that it starts without a sync picture
+};
+
 class EraGrid {
  public:
-  explicit EraGrid(Era first) { eras_.push_back(first); }
+  explicit EraGrid(Era first) : base_(first.base) { eras_.push_back(first); }
 
   const Era& current() const { return eras_.back(); }
-  const Era& first() const { return eras_.front(); }
+  // The first number after the discontinuity.
+  std::uint64_t base() const { return base_; }
   // Of the segment with that number; numbers before the first era belong to it.
   const Era& era_of(std::uint64_t number) const {
     for (auto era = eras_.rbegin(); era != eras_.rend(); ++era)
@@ -49,8 +63,42 @@ class EraGrid {
     return eras_.back();
   }
 
+  void lead(LedSegment begun, Timescale timescale) {
+    led_timescale_ = timescale;
+    led_.push_back(begun);
+    // A rung that is further behind has been given up.
+    constexpr std::size_t kKeep = 64;
+    if (led_.size() > kKeep) led_.pop_front();
+  }
+  void lead_ends(Ticks end) {
+    if (!led_.empty()) led_.back().end = end;
+  }
+  std::optional<LedSegment> led(std::uint64_t number, Timescale timescale) const {
+    const auto at = std::ranges::find(led_, number, &LedSegment::number);
+    if (at == led_.end()) return std::nullopt;
+    return in(*at, timescale);
+  }
+  // The one that begins within `slack` of `time`.
+  std::optional<LedSegment> led_at(Ticks time, Ticks slack, Timescale timescale) const {
+    for (auto at = led_.rbegin(); at != led_.rend(); ++at) {
+      const LedSegment segment = in(*at, timescale);
+      if (segment.start <= time + slack)
+        return time <= segment.start + slack ? std::optional(segment) : std::nullopt;
+    }
+    return std::nullopt;
+  }
+
  private:
+  LedSegment in(LedSegment segment, Timescale timescale) const {
+    segment.start = media::rescale(segment.start, led_timescale_, timescale);
+    if (segment.end) segment.end = media::rescale(*segment.end, led_timescale_, timescale);
+    return segment;
+  }
+
   std::vector<Era> eras_;
+  std::uint64_t base_;
+  std::deque<LedSegment> led_;  // newest last
+  Timescale led_timescale_ = 1;
 };
 
 }  // namespace kapok::packaging

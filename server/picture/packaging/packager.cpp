@@ -14,15 +14,10 @@ namespace {
 
 // A measured peak is published with this much room, so that it grows rarely.
 constexpr double kBandwidthRoom = 1.1;
+// Nothing is made of pictures that have not come. Sound and pictures of a feed may be apart.
+constexpr microseconds kRungAhead{2'000'000};
 // Weight of the newest segment in the average rate.
 constexpr double kAverageWeight = 0.05;
-
-std::uint32_t rounded_bandwidth(double bits_per_second) {
-  double step = 1'000;
-  while (step * 100 < bits_per_second) step *= 10;
-  const double rounded = std::ceil(bits_per_second / step) * step;
-  return static_cast<std::uint32_t>(std::min(rounded, 4e9));
-}
 
 UtcTime utc_of(Ticks ticks, Timescale timescale) {
   return UtcTime(media::to_microseconds(ticks, timescale));
@@ -42,6 +37,13 @@ evidence::PictureFacts picture_facts(const media::Track& track) {
 }
 
 }  // namespace
+
+std::uint32_t rounded_bandwidth(double bits_per_second) {
+  double step = 1'000;
+  while (step * 100 < bits_per_second) step *= 10;
+  const double rounded = std::ceil(bits_per_second / step) * step;
+  return static_cast<std::uint32_t>(std::min(rounded, 4e9));
+}
 
 std::shared_ptr<const media::Track> with_frame_rate(std::shared_ptr<const media::Track> track,
                                                     const media::Rational& rate) {
@@ -130,9 +132,11 @@ bool Packager::State::submit_media(std::function<Outcome(Spool&)> work) {
 // ---- cuts ----
 
 Result<void> Packager::State::append(const std::string& id, const media::Packet& packet) {
-  // Held until the first GOP is complete; false: this packet begins the second.
-  if (waiting && hold(id, packet)) return {};
-  if (!running) return fail(Errc::closed, "no era is open");
+  if (!completes_last_era(id)) {
+    // Held until the first GOP is complete; false: this packet begins the second.
+    if (waiting && hold(id, packet)) return {};
+    if (!running) return fail(Errc::closed, "no era is open");
+  }
   const auto found = live.find(id);
   if (found == live.end() || !found->second.segmenter)
     return fail(Errc::not_found, "rendition {} is not part of this era", id);
@@ -144,9 +148,22 @@ Result<void> Packager::State::append(const std::string& id, const media::Packet&
   return append_told(rendition, told);
 }
 
+bool Packager::State::completes_last_era(const std::string& id) const {
+  const auto found = live.find(id);
+  return found != live.end() && found->second.segmenter && found->second.grid != grid;
+}
+
 Result<void> Packager::State::append_told(Live& rendition, const media::Packet& packet) {
   if (rendition.last_dts && packet.dts <= *rendition.last_dts)
     return fail(Errc::malformed, "dts of {} did not rise", rendition.id);
+  const UtcTime time = utc_of(packet.pts, rendition.info.timescale);
+  if (!rendition.info.rung) {
+    newest = std::max(newest, time);
+  } else if (time > newest + kRungAhead) {
+    return fail(Errc::malformed, "{} is ahead of what it is made of", rendition.id);
+  } else {
+    rendition.rung.heard = std::max(rendition.rung.heard, time);
+  }
   wrong_rhythm(rendition, packet);  // may begin a new era
   rendition.last_dts = packet.dts;
   return append_cut(rendition, packet);
@@ -181,9 +198,8 @@ void Packager::State::apply(Live& rendition, std::vector<Cut>& cuts) {
 void Packager::State::on(Live& rendition, SegmentBegins& cut) {
   Segment segment;
   segment.number = cut.number;
-  segment.era = grid->era_of(cut.number).id;
-  segment.discontinuity =
-      cut.number == discontinuity_base && grid->current().discontinuity_sequence > 0;
+  segment.era = rendition.grid->era_of(cut.number).id;
+  segment.discontinuity = begins_discontinuity(rendition, cut.number);
   segment.start = cut.start;
   segment.start_utc = utc_of(cut.start, rendition.info.timescale);
   segment.init = rendition.init;
@@ -191,6 +207,12 @@ void Packager::State::on(Live& rendition, SegmentBegins& cut) {
   rendition.segment = std::move(segment);
   rendition.announced = false;
   rendition.segment_bytes = 0;
+  if (std::exchange(rendition.rung.away, false))
+    services.log.info("rung.back", {{"rendition", rendition.id}, {"segment", cut.number}});
+}
+
+bool Packager::State::begins_discontinuity(const Live& rendition, std::uint64_t number) {
+  return number == rendition.grid->base() && rendition.grid->current().discontinuity_sequence > 0;
 }
 
 void Packager::State::on(Live& rendition, PartCut& cut) {
@@ -216,6 +238,7 @@ void Packager::State::on(Live& rendition, PartCut& cut) {
   if (!std::exchange(rendition.announced, true)) opening = rendition.segment;
   std::optional<IndexedSegment> opening_record;
   if (opening) opening_record = indexed(rendition, *opening);
+  if (opening && rendition.info.rung) measure_delay(rendition, cut);
   if (rendition.lost_part) return;  // the rest of a damaged segment is of no use
   const bool taken = submit_media(
       [this_channel = options.channel, part, opening, opening_record, chunk](Spool& files) mutable {
@@ -248,11 +271,11 @@ void Packager::State::on(Live& rendition, SegmentEnds& cut) {
   rendition.next_segment = cut.number + 1;
   rendition.ended = cut.start + cut.duration;
   rendition.has_history = true;
-  measure_rate(rendition, rendition.segment_bytes, cut.duration);
+  const bool lost = std::exchange(rendition.lost_part, false);
+  if (!lost) measure_rate(rendition, rendition.segment_bytes, cut.duration);
   Segment closed = rendition.segment;
   closed.duration = cut.duration;
   closed.complete = true;
-  const bool lost = std::exchange(rendition.lost_part, false);
   rendition.last_era = closed.era;
   const IndexedSegment record = indexed(rendition, closed);
   evidence::Published published;
@@ -289,6 +312,8 @@ void Packager::State::on(Live& rendition, SegmentEnds& cut) {
     };
     return outcome;
   });
+  if (!lost) rendition.rung.misaligned = false;
+  if (rendition.id == pace) pace_rungs(cut.number);
 }
 
 void Packager::State::on(Live& rendition, SegmentMissed& cut) {
@@ -296,9 +321,9 @@ void Packager::State::on(Live& rendition, SegmentMissed& cut) {
   rendition.ended = cut.start + cut.duration;
   Segment gap;
   gap.number = cut.number;
-  gap.era = cut.number < discontinuity_base ? rendition.last_era : grid->era_of(cut.number).id;
-  gap.discontinuity =
-      cut.number == discontinuity_base && grid->current().discontinuity_sequence > 0;
+  gap.era = cut.number < rendition.grid->base() ? rendition.last_era
+                                                : rendition.grid->era_of(cut.number).id;
+  gap.discontinuity = begins_discontinuity(rendition, cut.number);
   gap.gap = true;
   gap.complete = true;
   gap.start = cut.start;
@@ -324,12 +349,13 @@ void Packager::State::on(Live& rendition, SegmentMissed& cut) {
         };
         return outcome;
       });
+  if (rendition.id == pace) pace_rungs(cut.number);
 }
 
 void Packager::State::on(Live&, GridMoved&) {
   publish_era(grid->current());
   for (auto& [id, rendition] : live)
-    if (rendition.segmenter) publish_rendition(rendition);
+    if (rendition.segmenter && rendition.grid == grid) publish_rendition(rendition);
   services.log.info("packager.grid_moved",
                     {{"era", grid->current().id}, {"base", grid->current().base}});
 }
@@ -356,7 +382,7 @@ void Packager::State::measure_rate(Live& rendition, std::uint64_t bytes, Ticks d
           : rendition.average_bits + (rate - rendition.average_bits) * kAverageWeight;
   // The last segment of an era may be one frame, and one sync frame is no rate.
   const bool short_one =
-      length * 2 < static_cast<double>(grid->current().segment_duration.count()) / 1e6;
+      length * 2 < static_cast<double>(rendition.grid->current().segment_duration.count()) / 1e6;
   if (short_one && rendition.info.bandwidth > 0) return;
   constexpr unsigned kSettled = 5;
   const double told = rendition.info.average_bandwidth;
@@ -437,11 +463,21 @@ void Packager::start_era(UtcTime start, std::vector<RenditionTrack> tracks) {
 void Packager::add_track(RenditionTrack track) {
   state_->add_track(std::move(track));
 }
+void Packager::track_away(const std::string& rendition) {
+  state_->track_away(rendition);
+}
 void Packager::update_track(RenditionTrack track) {
   state_->update_track(std::move(track));
 }
 Result<void> Packager::append(const std::string& rendition, const media::Packet& packet) {
   return state_->append(rendition, packet);
+}
+
+std::optional<std::uint64_t> Packager::open_segment(const std::string& rendition) const {
+  const auto found = state_->live.find(rendition);
+  if (!state_->running || found == state_->live.end() || !found->second.segmenter)
+    return std::nullopt;
+  return found->second.segment.number;
 }
 
 void Packager::set_window(microseconds window, std::uint64_t bytes) {
@@ -473,6 +509,8 @@ Task<> Packager::close() {
   const auto state = state_;
   if (state->waiting) state->decide_without_gop();
   state->end_era();
+  for (auto& [id, rendition] : state->live)
+    if (rendition.segmenter) state->finish(rendition);
   while (state->jobs_out > 0 || !state->must_run.empty()) {
     // A full queue empties by itself; look again soon.
     if (state->jobs_out == 0) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,10 +44,21 @@ struct PackagerServices {
   Metrics& metrics;
 };
 
+// A rung comes from a worker: later than the feed it was made of, perhaps not at all. It is cut
+// where the leading rendition (the first video of the feed) was cut, never holds the channel back,
+// and what it has not got whole is a gap under its own number.
+enum class Origin : std::uint8_t { feed, rung };
+
 struct RenditionTrack {
-  std::string rendition;  // "source", "audio-zh"
+  std::string rendition;  // "source", "audio-zh"; of a rung its name in the ladder
   std::shared_ptr<const media::Track> track;
+  Origin origin = Origin::feed;
+  // What a rung's encoder was told to make; published until more was measured. 0: unknown.
+  std::uint32_t bit_rate = 0;
 };
+
+// A rung that is further behind the source is away. Twice what a deep encoder needs.
+constexpr microseconds kRungPatience{5'000'000};
 
 class Packager {
  public:
@@ -61,13 +73,23 @@ class Packager {
   Result<UtcTime> open();
 
   // Starts an era at `start` with these tracks: at the first publish, after a Discontinuity, after
-  // a reconnect with other parameters. Once an era runs, add_track adds a late track to it.
+  // a reconnect with other parameters. Once an era runs, add_track adds a late track to it: a rung
+  // when the worker has told its track, and again when another worker took over (its parameters may
+  // be others). Until then, and until a new era's add_track, packets of the rung from before a
+  // Discontinuity still complete its segments of the old era.
   void start_era(UtcTime start, std::vector<RenditionTrack> tracks);
   void add_track(RenditionTrack track);
+  // A rung's worker has died or shed it: its numbers become gaps as soon as the source ends them,
+  // until it goes on. Without this call that is noticed after kRungPatience.
+  void track_away(const std::string& rendition);
   // The same track with facts or parameters that do not need a new era (in-band metadata).
   void update_track(RenditionTrack track);
   // dts and pts are in channel time (ticks since 1970 in the track's timescale), monotonic in dts.
   Result<void> append(const std::string& rendition, const media::Packet& packet);
+  // The number of the rendition's segment that is open, after append(): when it has changed, that
+  // packet began a segment. nullopt: it is not known yet how segments are cut (the first GOP is
+  // being measured), or the rendition is not part of the era.
+  std::optional<std::uint64_t> open_segment(const std::string& rendition) const;
   // A reload: how much is kept, from now on. DASH is told of a longer window with the next era.
   void set_window(microseconds window, std::uint64_t bytes);
   // The feed has gone: what is pending becomes a last part, hinted parts become never, the segment

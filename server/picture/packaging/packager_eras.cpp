@@ -18,10 +18,16 @@ constexpr microseconds kRounding{499'000};
 // More missed numbers in a row than this are not listed as gaps.
 constexpr std::uint64_t kMaxMissed = 64;
 
-std::string leader_of(const std::vector<RenditionTrack>& tracks) {
+std::string first_of(const std::vector<RenditionTrack>& tracks, media::TrackKind kind) {
   for (const RenditionTrack& track : tracks)
-    if (track.track->kind == media::TrackKind::video) return track.rendition;
+    if (track.origin == Origin::feed && track.track->kind == kind) return track.rendition;
   return {};
+}
+
+bool can_package(const RenditionTrack& track) {
+  const bool seen_or_heard =
+      track.track->kind == media::TrackKind::video || track.track->kind == media::TrackKind::audio;
+  return seen_or_heard && is_valid_id(track.rendition) && cmaf::can_write(track.track->codec);
 }
 
 const media::Track* track_of(const std::vector<RenditionTrack>& tracks, const std::string& id) {
@@ -43,13 +49,10 @@ bool same_rhythm_expected(const IndexedTiming& timing, const std::string& leader
 void Packager::State::start_era(UtcTime start, std::vector<RenditionTrack> with) {
   if (waiting) decide_without_gop();
   end_era();
-  std::erase_if(with, [&](const RenditionTrack& track) {
-    const bool can = track.track->kind == media::TrackKind::video ||
-                     track.track->kind == media::TrackKind::audio;
-    return !can || !is_valid_id(track.rendition) || !cmaf::can_write(track.track->codec);
-  });
+  std::erase_if(with, [](const RenditionTrack& track) { return !can_package(track); });
   tracks = std::move(with);
-  leader = leader_of(tracks);
+  leader = first_of(tracks, media::TrackKind::video);
+  pace = leader.empty() ? first_of(tracks, media::TrackKind::audio) : leader;
   era_start = start;
   last_dts_of_leader.reset();
   if (timing_known()) {
@@ -135,17 +138,9 @@ void Packager::State::remember_timing(const GopTiming& measured) {
 
 void Packager::State::end_era() {
   if (!running) return;
-  for (auto& [id, rendition] : live) {
-    if (!rendition.segmenter) continue;
-    std::vector<Cut> cuts;
-    rendition.segmenter->finish(cuts);
-    apply(rendition, cuts);
-    const Segmenter::Position position = rendition.segmenter->position();
-    // The part that was hinted last will not come: its number is left out, so that whoever waits
-    // for it gets a 404 and not the first part of another era.
-    rendition.next_part = position.next_part + 1;
-    rendition.segmenter.reset();
-  }
+  // Rungs are behind and complete theirs; those that have not done so with the era before will not.
+  for (auto& [id, rendition] : live)
+    if (rendition.segmenter && (!rendition.info.rung || rendition.grid != grid)) finish(rendition);
   last_era = grid->current();
   submit_structure([channel = options.channel, era = last_era->id](Spool&) {
     Outcome outcome;
@@ -155,6 +150,17 @@ void Packager::State::end_era() {
   });
   grid.reset();
   running = false;
+}
+
+void Packager::State::finish(Live& rendition) {
+  std::vector<Cut> cuts;
+  rendition.segmenter->finish(cuts);
+  apply(rendition, cuts);
+  // The part that was hinted last will not come: its number is left out, so that whoever waits
+  // for it gets a 404 and not the first part of another era.
+  rendition.next_part = rendition.segmenter->position().next_part + 1;
+  rendition.segmenter.reset();
+  rendition.grid.reset();
 }
 
 void Packager::State::publish_era(const Era& era) {
@@ -187,7 +193,6 @@ void Packager::State::begin_era(UtcTime start) {
     era.id = last_era->id + 1;
     era.discontinuity_sequence = last_era->discontinuity_sequence + 1;
   }
-  discontinuity_base = era.base;
   // TARGETDURATION must not change within a playlist; a longer GOP leaves no choice but to raise
   // it, and it is never lowered.
   const std::uint32_t target =
@@ -195,7 +200,8 @@ void Packager::State::begin_era(UtcTime start) {
   if (last_target > 0 && target > last_target)
     services.log.warn("packager.target_duration_raised", {{"from", last_target}, {"to", target}});
   last_target = std::max(last_target, target);
-  grid.emplace(era);
+  grid = std::make_shared<EraGrid>(era);
+  newest = start;
   running = true;
   publish_era(era);
   services.log.info("era.opened", {{"era", era.id},
@@ -205,10 +211,13 @@ void Packager::State::begin_era(UtcTime start) {
   for (const RenditionTrack& track : tracks) open_rendition(track, gop());
 }
 
-void Packager::State::open_rendition(const RenditionTrack& declared, const GopTiming& rhythm) {
+void Packager::State::open_rendition(const RenditionTrack& declared, GopTiming rhythm) {
   RenditionTrack with = declared;
   Live& rendition = live[with.rendition];
+  if (rendition.segmenter) finish(rendition);
   rendition.id = with.rendition;
+  rendition.grid = grid;
+  const bool rung = with.origin == Origin::rung;
   // The timescale of a rendition is for ever: its older segments are told in it (a reconnect with
   // 44.1 instead of 48 kHz changes the packets, not the playlist).
   rendition.fed = with.track->timescale;
@@ -219,6 +228,9 @@ void Packager::State::open_rendition(const RenditionTrack& declared, const GopTi
     with.track = std::move(same);
   }
   const bool video = with.track->kind == media::TrackKind::video;
+  // A rung may have half of the source's frames, and its encoder has written how many.
+  if (rung && video && with.track->video()->frame_rate.numerator > 0)
+    rhythm.frame_rate = with.track->video()->frame_rate;
   rendition.track = video ? with_frame_rate(with.track, rhythm.frame_rate) : with.track;
   rendition.init = make_init(rendition.track);
   rendition.lost_part = false;
@@ -233,12 +245,13 @@ void Packager::State::open_rendition(const RenditionTrack& declared, const GopTi
   RenditionTiming timing_of =
       rendition_timing(*with.track, frame, options.part_target, rhythm.coarse);
   timing_of.leads = with.rendition == leader;
+  timing_of.follows = rung;
   timing_of.longest_segment = media::from_microseconds(seconds(last_target) + kRounding, timescale);
   if (video) {
     timing_of.largest_gop = media::from_microseconds(rhythm.gop, timescale);
     if (!rhythm.irregular) timing_of.gop = timing_of.largest_gop;
   }
-  if (rendition.has_history && rendition.next_segment + kMaxMissed < discontinuity_base)
+  if (!rung && rendition.has_history && rendition.next_segment + kMaxMissed < grid->base())
     forget_history(rendition);
   rendition.segmenter = std::make_unique<Segmenter>(
       *grid, timing_of,
@@ -254,13 +267,22 @@ void Packager::State::open_rendition(const RenditionTrack& declared, const GopTi
       microseconds((timing_of.part_target.count * 1'000'000 + timescale - 1) / timescale);
   info.target_duration_s = last_target;
   info.independent_segments = true;
+  info.rung = rung;
+  info.delay = rendition.rung.delay.told();
+  rendition.rung.heard = newest;
+  rendition.rung.away = false;
   rendition.open = false;
+  if (with.bit_rate > 0) {
+    info.bandwidth = std::max(info.bandwidth, peak_of(with.bit_rate, Ticks{8}, 1));
+    if (info.average_bandwidth == 0) info.average_bandwidth = rounded_bandwidth(with.bit_rate);
+  }
   if (info.bandwidth == 0) seed_bandwidth(rendition);
   rendition.open = true;
   publish_rendition(rendition);
   if (!rendition.has_history) return;
+  if (rung) return give_up(rendition, grid->base());
   std::vector<Cut> cuts;
-  rendition.segmenter->miss_until(discontinuity_base, cuts);
+  rendition.segmenter->miss_until(grid->base(), cuts);
   apply(rendition, cuts);
 }
 
@@ -280,6 +302,8 @@ void Packager::State::forget_history(Live& rendition) {
 }
 
 void Packager::State::publish_rendition(Live& rendition) {
+  // A rung that completes the last era is no part of this one yet.
+  if (rendition.grid != grid) return;
   // The newest that was announced: the grid may have moved within the cuts that are being applied.
   const std::uint32_t era = last_era->id;
   media::Rational rate;
@@ -330,10 +354,21 @@ Ticks Packager::State::held_frame(const std::string& id) const {
 }
 
 void Packager::State::add_track(RenditionTrack track) {
+  if (!can_package(track)) return;
+  const auto found = live.find(track.rendition);
+  const bool there = found != live.end() && found->second.segmenter;
+  if (there && found->second.grid == grid) {
+    // Another worker took over.
+    found->second.fed = track.track->timescale;
+    found->second.rung.heard = newest;
+    return update_track(std::move(track));
+  }
+  if (there) finish(found->second);
+  std::erase_if(tracks,
+                [&](const RenditionTrack& known) { return known.rendition == track.rendition; });
   tracks.push_back(track);
-  if (!running) return;
-  // It joins at the number that is open now.
-  open_rendition(track, gop());
+  // It joins at the number that is open now; a rung with the one that its first picture begins.
+  if (running) open_rendition(track, gop());
 }
 
 void Packager::State::update_track(RenditionTrack track) {

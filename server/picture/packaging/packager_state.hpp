@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/picture/packaging/delay_meter.hpp"
 #include "server/picture/packaging/packager.hpp"
 #include "server/picture/packaging/retention.hpp"
 #include "server/picture/packaging/segmenter.hpp"
@@ -34,6 +35,8 @@ struct Outcome {
 };
 
 std::shared_ptr<const InitSegment> make_init(std::shared_ptr<const media::Track> track);
+// A rate as it is published: two digits, so that it rarely changes.
+std::uint32_t rounded_bandwidth(double bits_per_second);
 // The peak to publish for so many bytes in that time.
 std::uint32_t peak_of(std::uint64_t bytes, Ticks duration, Timescale timescale);
 std::shared_ptr<const media::Track> with_frame_rate(std::shared_ptr<const media::Track> track,
@@ -67,16 +70,26 @@ struct PackagerSeries {
 };
 
 struct Packager::State : std::enable_shared_from_this<Packager::State> {
+  // What only a rendition from a worker has.
+  struct Rung {
+    bool away = false;        // its numbers become gaps as the source ends them
+    bool misaligned = false;  // told already
+    UtcTime heard;            // channel time of its newest packet, at first of the source's
+    DelayMeter delay;
+  };
   struct Live {
     std::string id;
     std::shared_ptr<const media::Track> track;
     std::shared_ptr<const InitSegment> init;
     RenditionInfo info;
     std::unique_ptr<Segmenter> segmenter;  // while it is part of the running era
-    std::uint32_t sequence = 0;            // mfhd
-    Segment segment;                       // the open one, as the next job announces it
-    bool announced = false;                // its first part is on the way
-    bool lost_part = false;                // the writer's queue was full
+    // Of its segmenter. A rung may still complete the era before the running one.
+    std::shared_ptr<EraGrid> grid;
+    Rung rung;
+    std::uint32_t sequence = 0;  // mfhd
+    Segment segment;             // the open one, as the next job announces it
+    bool announced = false;      // its first part is on the way
+    bool lost_part = false;      // the writer's queue was full
     std::uint64_t segment_bytes = 0;
     std::uint64_t next_segment = 0;
     std::uint64_t next_part = 0;
@@ -100,8 +113,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   SegmentRules rules;
 
   std::map<std::string, Live> live;
-  std::optional<EraGrid> grid;
-  std::uint64_t discontinuity_base = 0;
+  std::shared_ptr<EraGrid> grid;
   std::optional<Era> last_era;    // newest ever published, also of an earlier run
   std::uint32_t last_target = 0;  // TARGETDURATION of the window so far
   std::optional<IndexedTiming> timing;
@@ -115,7 +127,9 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   bool waiting = false;
   UtcTime era_start;
   std::vector<RenditionTrack> tracks;
-  std::string leader;
+  std::string leader;  // the first video of the feed
+  std::string pace;    // whose segments rungs are held against: the leader, else the first sound
+  UtcTime newest;      // of what the feed brought, in this era
   std::deque<std::pair<std::string, media::Packet>> held;
   std::size_t held_bytes = 0;
   bool leader_gop_began = false;
@@ -165,7 +179,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   void start_era(UtcTime start, std::vector<RenditionTrack> with);
   void end_era();
   void begin_era(UtcTime start);
-  void open_rendition(const RenditionTrack& declared, const GopTiming& gop);
+  void open_rendition(const RenditionTrack& declared, GopTiming rhythm);
   void publish_rendition(Live& rendition);
   void forget_history(Live& rendition);
   bool timing_known();
@@ -178,6 +192,8 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   Ticks held_frame(const std::string& id) const;
   void add_track(RenditionTrack track);
   void update_track(RenditionTrack track);
+  void track_away(const std::string& id);
+  void finish(Live& rendition);
   std::shared_ptr<const InitSegment> recovered_init(const IndexedRendition& appearance) const;
   void remember_timing(const GopTiming& measured);
   GopTiming gop() const { return timing ? timing->timing : GopTiming{}; }
@@ -185,6 +201,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   // ---- cuts ----
 
   Result<void> append(const std::string& id, const media::Packet& packet);
+  bool completes_last_era(const std::string& id) const;
   Result<void> append_told(Live& rendition, const media::Packet& packet);
   Result<void> append_cut(Live& rendition, const media::Packet& packet);
   void flush();
@@ -195,6 +212,13 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   void on(Live& rendition, SegmentMissed& cut);
   void on(Live& rendition, GridMoved& cut);
   void on(Live& rendition, CutWithoutSync& cut);
+  void on(Live& rendition, SegmentBroken& cut);
+  void on(Live& rendition, MissedAsLed& cut);
+  void on(Live& rendition, Misaligned& cut);
+  void pace_rungs(std::uint64_t ended);
+  void give_up(Live& rendition, std::uint64_t before);
+  void measure_delay(Live& rendition, const PartCut& first_part);
+  static bool begins_discontinuity(const Live& rendition, std::uint64_t number);
   void measure_rate(Live& rendition, std::uint64_t bytes, Ticks duration);
   void kept(const std::string& id, std::uint64_t number, UtcTime start, UtcTime end,
             const SegmentDone& done, std::optional<std::uint64_t> available);

@@ -11,8 +11,6 @@ namespace {
 
 // A grid that a drifting encoder has left by this much is moved: far below the half segment that
 // DASH players tolerate, and rare (100 ppm: once in 40 minutes).
-// More missing frames than this in a row: the feed was away.
-constexpr std::int64_t kHoleFrames = 5;
 constexpr microseconds kMaxOffGrid{250'000};
 
 Ticks abs_of(Ticks ticks) {
@@ -38,6 +36,7 @@ Ticks Segmenter::tolerance() const {
 }
 
 void Segmenter::append(const media::Packet& packet, std::vector<Cut>& out) {
+  if (timing_.follows) return append_led(packet, out);
   const bool video = timing_.kind == media::TrackKind::video;
   if (!shift_known_) {
     if (video && !packet.sync) {
@@ -57,19 +56,27 @@ void Segmenter::append(const media::Packet& packet, std::vector<Cut>& out) {
       ++dropped_;
       return;
     }
-    open_at(time, out);
+    open_at(time, packet, out);
   } else {
-    if (time - open_->end > timing_.frame * kHoleFrames) after_hole_ = true;
+    if (is_hole(time)) after_hole_ = true;
     resolve_last(time, out);
     if (ends_before(time, packet, out)) {
       cut_part(out);
       close_at(time, out);
-      open_at(time, out);
+      open_at(time, packet, out);
     } else if (!pending_.empty() && pending_duration_ + timing_.frame > timing_.part_target) {
       cut_part(out);
     }
   }
   if (video && packet.sync) measure(time);
+  add(packet, time);
+  const bool last = last_of_segment(open_->end);
+  if (part_is_full() || last) cut_part(out);
+  // Sound needs nothing from its next frame to know that the segment is complete.
+  if (last && !video) close_at(open_->end, out);
+}
+
+void Segmenter::add(const media::Packet& packet, Ticks time) {
   if (pending_.empty()) pending_start_ = time;
   const Ticks duration = packet.duration.count > 0 && packet.duration <= timing_.part_target
                              ? packet.duration
@@ -77,12 +84,11 @@ void Segmenter::append(const media::Packet& packet, std::vector<Cut>& out) {
   pending_.push_back({packet, duration});
   pending_duration_ = time + duration - pending_start_;
   open_->end = time + duration;
-  const bool last = last_of_segment(open_->end);
-  if (pending_.size() >= timing_.part_frames || last ||
-      pending_duration_ + Ticks{timing_.frame.count / 2} > timing_.part_target)
-    cut_part(out);
-  // Sound needs nothing from its next frame to know that the segment is complete.
-  if (last && !video) close_at(open_->end, out);
+}
+
+bool Segmenter::part_is_full() const {
+  return pending_.size() >= timing_.part_frames ||
+         pending_duration_ + half_frame() > timing_.part_target;
 }
 
 // The frame before this one lasted until this one came, as far as a part may last.
@@ -140,7 +146,7 @@ void Segmenter::miss_until(std::uint64_t number, std::vector<Cut>& out) {
   }
 }
 
-void Segmenter::open_at(Ticks time, std::vector<Cut>& out) {
+void Segmenter::open_at(Ticks time, const media::Packet& packet, std::vector<Cut>& out) {
   std::uint64_t number = next_segment_;
   const Ticks half{timing_.frame.count / 2};
   while (time >= grid_.boundary(number + 1, timing_.timescale) - half) ++number;
@@ -150,6 +156,7 @@ void Segmenter::open_at(Ticks time, std::vector<Cut>& out) {
   has_history_ = true;
   started_ = true;
   out.emplace_back(SegmentBegins{number, time, next_part_});
+  if (timing_.leads) grid_.lead({number, time, {}, packet.sync}, timing_.timescale);
   if (!timing_.leads || timing_.gop.count == 0) return;
   const Ticks off = abs_of(time - grid_.boundary(number, timing_.timescale));
   const Ticks allowed{std::min(media::from_microseconds(kMaxOffGrid, timing_.timescale).count,
@@ -169,6 +176,7 @@ void Segmenter::close_at(Ticks time, std::vector<Cut>& out) {
     end = std::clamp(grid_.boundary(open_->number + 1, timing_.timescale), open_->end,
                      open_->start + timing_.longest_segment);
   segment_end_ = end;
+  if (timing_.leads) grid_.lead_ends(end);
   out.emplace_back(SegmentEnds{open_->number, open_->start, end - open_->start});
   open_.reset();
 }
@@ -176,6 +184,10 @@ void Segmenter::close_at(Ticks time, std::vector<Cut>& out) {
 void Segmenter::cut_part(std::vector<Cut>& out) {
   if (pending_.empty()) return;
   assert(open_);
+  if (open_->broken) {
+    pending_.clear();
+    return;
+  }
   PartCut part;
   part.segment = open_->number;
   part.number = next_part_++;
@@ -216,7 +228,8 @@ bool Segmenter::last_of_segment(Ticks end) const {
 }
 
 void Segmenter::flush(std::vector<Cut>& out) {
-  if (!open_ || pending_.empty()) return;
+  // A worker still has pictures of a feed that has gone.
+  if (timing_.follows || !open_ || pending_.empty()) return;
   // [RFC 8216bis 4.4.4.9] at least 85 % of the target, the last part excepted.
   open_->short_part = pending_duration_.count * 100 < timing_.part_target.count * 85;
   cut_part(out);
@@ -224,6 +237,7 @@ void Segmenter::flush(std::vector<Cut>& out) {
 
 void Segmenter::finish(std::vector<Cut>& out) {
   if (!open_) return;
+  if (timing_.follows) return give_up(open_->number + 1, out);
   cut_part(out);
   close_at(open_->end, out);
 }

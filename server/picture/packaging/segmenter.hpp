@@ -4,6 +4,11 @@
 //
 // Times here are media times: dts plus the era's decode shift (tfdt as the CMAF writer writes it),
 // so a segment's start is the presentation time of its first picture.
+//
+// A rung is cut where the leading rendition was (sound: where the grid says), which is known when
+// its packets come. What it has not got from there to there without a hole is a gap: a player that
+// finds it goes to another rendition for this number and loses nothing, whereas a segment that is
+// only partly there would stall it.
 #pragma once
 
 #include <cstdint>
@@ -56,8 +61,22 @@ struct GridMoved {};
 struct CutWithoutSync {
   std::uint64_t number = 0;
 };
-using Cut =
-    std::variant<SegmentBegins, PartCut, SegmentEnds, SegmentMissed, GridMoved, CutWithoutSync>;
+// Of a rung: the open segment has a hole or will not be completed, and ends as a gap.
+struct SegmentBroken {
+  std::uint64_t number = 0;
+};
+// Of a rung: whatever the leading rendition lists before that number, and this one has not got, is
+// a gap under the same number, of the same time.
+struct MissedAsLed {
+  std::uint64_t before = 0;
+  std::uint64_t first_part = 0;
+};
+// Of a rung: it went on over the start of that segment without a sync picture there.
+struct Misaligned {
+  std::uint64_t number = 0;
+};
+using Cut = std::variant<SegmentBegins, PartCut, SegmentEnds, SegmentMissed, GridMoved,
+                         CutWithoutSync, SegmentBroken, MissedAsLed, Misaligned>;
 
 class Segmenter {
  public:
@@ -79,6 +98,8 @@ class Segmenter {
   void finish(std::vector<Cut>& out);
   // Numbers before `number` that this rendition has not got are missed.
   void miss_until(std::uint64_t number, std::vector<Cut>& out);
+  // Of a rung: what it has not completed of the numbers before that one will not come any more.
+  void give_up(std::uint64_t before, std::vector<Cut>& out);
 
   Position position() const { return {next_segment_, next_part_, has_history_, segment_end_}; }
   const RenditionTiming& timing() const { return timing_; }
@@ -86,16 +107,28 @@ class Segmenter {
   std::uint64_t dropped() const { return dropped_; }
 
  private:
+  static constexpr std::int64_t kHoleFrames = 5;
   struct Open {
     std::uint64_t number = 0;
     Ticks start;
     Ticks end;  // of the last frame handed out or pending
     bool has_part = false;
     bool short_part = false;  // the last one handed out was cut short by a pause
+    bool broken = false;      // of a rung: it has a hole
   };
   Ticks tolerance() const;
   bool ends_before(Ticks time, const media::Packet& packet, std::vector<Cut>& out);
-  void open_at(Ticks time, std::vector<Cut>& out);
+  void open_at(Ticks time, const media::Packet& packet, std::vector<Cut>& out);
+  void add(const media::Packet& packet, Ticks time);
+  bool part_is_full() const;
+  // More missing frames than this in a row: the feed was away.
+  bool is_hole(Ticks time) const { return time - open_->end > timing_.frame * kHoleFrames; }
+  void append_led(const media::Packet& packet, std::vector<Cut>& out);
+  bool open_led(const media::Packet& packet, std::vector<Cut>& out);
+  void close_led(Ticks end, std::vector<Cut>& out);
+  void break_open(std::vector<Cut>& out);
+  std::optional<Ticks> led_end() const;
+  Ticks half_frame() const { return {timing_.frame.count / 2}; }
   void close_at(Ticks time, std::vector<Cut>& out);
   void cut_part(std::vector<Cut>& out);
   void resolve_last(Ticks time, std::vector<Cut>& out);
@@ -119,6 +152,8 @@ class Segmenter {
   std::optional<Ticks> last_gop_;
   bool gop_regular_ = true;
   bool after_hole_ = false;
+  // Of a rung: the segment that its next packet begins, if it goes on as the leading one did.
+  std::optional<std::uint64_t> follows_;
   std::uint64_t dropped_ = 0;
 };
 

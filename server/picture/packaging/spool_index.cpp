@@ -115,7 +115,7 @@ void put(ByteWriter& out, const IndexedRendition& r) {
   out.u32(r.info.target_duration_s);
   out.u32(r.info.bandwidth);
   out.u32(r.info.average_bandwidth);
-  out.u8(r.info.independent_segments);
+  out.u8(static_cast<std::uint8_t>((r.info.independent_segments ? 1 : 0) | (r.info.rung ? 2 : 0)));
   put_text(out, r.init);
   out.u32(r.frame_rate.numerator);
   out.u32(r.frame_rate.denominator);
@@ -135,7 +135,9 @@ Result<IndexRecord> get_rendition(ByteReader& in) {
   r.info.target_duration_s = KAPOK_TRY(in.u32());
   r.info.bandwidth = KAPOK_TRY(in.u32());
   r.info.average_bandwidth = KAPOK_TRY(in.u32());
-  r.info.independent_segments = KAPOK_TRY(in.u8()) != 0;
+  const std::uint8_t flags = KAPOK_TRY(in.u8());
+  r.info.independent_segments = (flags & 1) != 0;
+  r.info.rung = (flags & 2) != 0;
   r.init = KAPOK_TRY(get_init_name(in));
   r.frame_rate.numerator = KAPOK_TRY(in.u32());
   r.frame_rate.denominator = KAPOK_TRY(in.u32());

@@ -6,8 +6,8 @@
 //   1 era         u32 id, i64 start (us since 1970), u64 base, i64 d (us), u32 discontinuity
 //                 sequence, i64 window (us)
 //   2 rendition   u32 era, id, u8 kind, language, u32 timescale, i64 part target (us), u32
-//                 TARGETDURATION, u32 peak, u32 average (bit/s), u8 independent, init name,
-//                 u32/u32 frame rate
+//                 TARGETDURATION, u32 peak, u32 average (bit/s), u8 flags (1 independent,
+//                 2 rung), init name, u32/u32 frame rate
 //   3 segment     id, u64 number, u32 era, u8 flags (1 discontinuity), i64 start (ticks), u64 first
 //                 part, init name
 //   4 part        id, u64 segment, u64 number, u64 offset, u32 size, i64 start, i64 duration

@@ -51,7 +51,8 @@ struct RenditionTiming {
   Ticks longest_segment;          // EXTINF still rounds to TARGETDURATION
   Ticks gop;                      // regular GOP; 0: irregular or unknown
   Ticks largest_gop;
-  bool leads = false;  // may re-anchor the grid
+  bool leads = false;    // may re-anchor the grid
+  bool follows = false;  // a rung: cut where the leading rendition was
 };
 RenditionTiming rendition_timing(const media::Track& track, Ticks frame, microseconds part_target,
                                  bool coarse);

@@ -99,6 +99,9 @@ struct RenditionInfo {
   std::uint32_t average_bandwidth = 0;
   // False once a GOP was so long that a segment had to start without a sync packet.
   bool independent_segments = true;
+  bool rung = false;  // made by a worker: its absence holds nothing back
+  // How much later than those of the feed its parts come, in steps.
+  microseconds delay{0};
 };
 
 // Events, in the order in which they must be applied. EraOpened and RenditionOpened for something
