@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "server/access/admin_token.hpp"
+#include "server/access/bearer_token.hpp"
 #include "server/base/crypto.hpp"
 
 namespace kapok::access {
@@ -54,9 +54,9 @@ TEST_F(SecretStoreTest, RefusesADamagedFileInsteadOfMakingANewSecret) {
   EXPECT_EQ(store.load_or_create("pepper").error().code, Errc::config);
 }
 
-TEST_F(SecretStoreTest, AdminTokenAcceptsItselfOnly) {
+TEST_F(SecretStoreTest, BearerTokenAcceptsItselfOnly) {
   const SecretStore store = SecretStore::open(folder_).value();
-  const AdminToken token = AdminToken::load_or_create(store).value();
+  const BearerToken token = BearerToken::load_or_create(store, "admin-token").value();
   EXPECT_TRUE(token.created());
   EXPECT_TRUE(token.accepts("Bearer " + token.text()));
   EXPECT_TRUE(token.accepts("bearer " + token.text()));
@@ -64,7 +64,9 @@ TEST_F(SecretStoreTest, AdminTokenAcceptsItselfOnly) {
   EXPECT_FALSE(token.accepts("Bearer " + token.text() + "0"));
   EXPECT_FALSE(token.accepts("Bearer "));
   EXPECT_FALSE(token.accepts(""));
-  EXPECT_FALSE(AdminToken::load_or_create(store)->created());
+  const BearerToken other = BearerToken::load_or_create(store, "regulator-token").value();
+  EXPECT_FALSE(token.accepts("Bearer " + other.text()));
+  EXPECT_FALSE(BearerToken::load_or_create(store, "admin-token")->created());
 }
 
 }  // namespace

@@ -116,7 +116,7 @@ std::expected<Api::Grant, Problem> Api::authorise(const Route& route,
     denied_.increment();
     services_.log.warn("api.denied", {{"operation", route.name}, {"peer", request.peer}});
     return std::unexpected(Problem(401, "token_wrong", "the token is not known",
-                                   "send the token that the server made at its first start"));
+                                   "send one of the tokens that the server made at its first start"));
   }
   failures_.record_success(group);
   if (!suits(route.audience, roles)) {
@@ -125,7 +125,7 @@ std::expected<Api::Grant, Problem> Api::authorise(const Route& route,
                                    fmt::format("this is for {}", name_of(route.audience)),
                                    "use a token of that role"));
   }
-  return Grant{roles.regulator && route.audience != Audience::admin ? "regulator" : "admin"};
+  return Grant{roles.regulator ? "regulator" : "admin"};
 }
 
 Task<Answer> Api::run(const Route& route, Call call) {

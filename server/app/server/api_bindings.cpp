@@ -154,10 +154,8 @@ Task<Result<void>> ApiBindings::revoke(std::string channel, std::string feed) {
 }
 
 api::Roles ApiBindings::roles_of(std::string_view authorization) const {
-  // One token until there are accounts: whoever runs the server is also who shows it to a
-  // regulator.
-  const bool known = parts_.admin.accepts(authorization);
-  return {.admin = known, .regulator = known};
+  return {.admin = parts_.admin.accepts(authorization),
+          .regulator = parts_.regulator.accepts(authorization)};
 }
 
 std::vector<api::NotReady> ApiBindings::not_ready() const {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "server/access/admin_token.hpp"
+#include "server/access/bearer_token.hpp"
 #include "server/api/ports.hpp"
 #include "server/app/server/key_book.hpp"
 #include "server/app/server/prometheus_metrics.hpp"
@@ -36,7 +36,8 @@ class ApiBindings final : public api::ChannelsPort,
     ledger::Ledger& ledger;
     KeyBook& keys;
     const access::TokenSigner& signer;
-    const access::AdminToken& admin;
+    const access::BearerToken& admin;
+    const access::BearerToken& regulator;
     const PrometheusMetrics& metrics;
     const std::atomic<bool>& draining;
     WorkerThread& office;

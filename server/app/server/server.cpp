@@ -93,9 +93,13 @@ Result<void> Server::prepare_data() {
                 config_.spool().string(), error.message());
   auto secrets = KAPOK_TRY(access::SecretStore::open(config_.data_dir / "secrets"));
   secrets_.emplace(std::move(secrets));
-  auto admin = KAPOK_TRY(access::AdminToken::load_or_create(*secrets_));
+  auto admin = KAPOK_TRY(access::BearerToken::load_or_create(*secrets_, "admin-token"));
+  auto regulator = KAPOK_TRY(access::BearerToken::load_or_create(*secrets_, "regulator-token"));
   admin_.emplace(std::move(admin));
+  regulator_.emplace(std::move(regulator));
   if (admin_->created()) log_.info("admin.token_made", {{"file", admin_->path().string()}});
+  if (regulator_->created())
+    log_.info("regulator.token_made", {{"file", regulator_->path().string()}});
   auto token_key = KAPOK_TRY(secrets_->load_or_create("session-key"));
   signer_ = std::make_shared<const access::TokenSigner>(
       std::vector<access::TokenKey>{{1, std::move(token_key.bytes)}});
@@ -228,6 +232,7 @@ Result<void> Server::prepare_api() {
       .keys = *keys_,
       .signer = *signer_,
       .admin = *admin_,
+      .regulator = *regulator_,
       .metrics = metrics_,
       .draining = draining_,
       .office = *office_,

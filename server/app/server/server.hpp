@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "server/access/admin_token.hpp"
+#include "server/access/bearer_token.hpp"
 #include "server/access/secret_store.hpp"
 #include "server/access/session_token.hpp"
 #include "server/api/api.hpp"
@@ -94,7 +94,8 @@ class Server {
   std::unique_ptr<WorkerThread> office_;  // reports, keys, reloads: whatever blocks and can wait
   std::unique_ptr<Shards> shards_;
   std::optional<access::SecretStore> secrets_;
-  std::optional<access::AdminToken> admin_;
+  std::optional<access::BearerToken> admin_;
+  std::optional<access::BearerToken> regulator_;
   std::shared_ptr<const access::TokenSigner> signer_;
   std::unique_ptr<KeyBook> keys_;
   std::shared_ptr<net::TlsContext> https_tls_;

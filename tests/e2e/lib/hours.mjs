@@ -3,13 +3,13 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Program, verifyBinary } from './environment.mjs';
 
-function adminHeaders(server) {
-  const path = join(server.data, 'secrets', 'admin-token');
+function regulatorHeaders(server) {
+  const path = join(server.data, 'secrets', 'regulator-token');
   return existsSync(path) ? { authorization: `Bearer ${readFileSync(path, 'utf8').trim()}` } : {};
 }
 
 export async function hoursReport(server, query = '') {
-  return (await server.get(`/api/v1/reports/hours${query}`, { headers: adminHeaders(server) })).text();
+  return (await server.get(`/api/v1/reports/hours${query}`, { headers: regulatorHeaders(server) })).text();
 }
 
 /** Credited viewing (measure B), all sessions, in milliseconds. */

@@ -1,5 +1,5 @@
-// The one bearer token that guards the admin API until there are roles: made at first start, kept
-// in the secret store, checked in constant time. Thread-safe: immutable.
+// The bearer token of a role of the API, administrator or regulator: made at first start, kept in
+// the secret store, checked in constant time. Thread-safe: immutable. [RFC 6750 2.1]
 #pragma once
 
 #include <filesystem>
@@ -12,9 +12,10 @@
 
 namespace kapok::access {
 
-class AdminToken {
+class BearerToken {
  public:
-  static Result<AdminToken> load_or_create(const SecretStore& store);
+  // `name`: of its file in the store. Errors: the store's.
+  static Result<BearerToken> load_or_create(const SecretStore& store, const std::string& name);
 
   // The value of the Authorization header: "Bearer <token>".
   bool accepts(std::string_view authorization) const;

@@ -1,4 +1,4 @@
-#include "server/access/admin_token.hpp"
+#include "server/access/bearer_token.hpp"
 
 #include <utility>
 
@@ -20,9 +20,9 @@ bool has_scheme(std::string_view text) {
 
 }  // namespace
 
-Result<AdminToken> AdminToken::load_or_create(const SecretStore& store) {
-  SecretStore::Secret secret = KAPOK_TRY(store.load_or_create("admin-token"));
-  AdminToken token;
+Result<BearerToken> BearerToken::load_or_create(const SecretStore& store, const std::string& name) {
+  SecretStore::Secret secret = KAPOK_TRY(store.load_or_create(name));
+  BearerToken token;
   token.text_ = to_hex(secret.bytes);
   token.hash_ = sha256(as_bytes(token.text_));
   token.created_ = secret.created;
@@ -30,7 +30,7 @@ Result<AdminToken> AdminToken::load_or_create(const SecretStore& store) {
   return token;
 }
 
-bool AdminToken::accepts(std::string_view authorization) const {
+bool BearerToken::accepts(std::string_view authorization) const {
   // [RFC 9110 11.1] the scheme is case-insensitive.
   if (!has_scheme(authorization)) return false;
   authorization.remove_prefix(kScheme.size());
