@@ -119,7 +119,7 @@ void NalAssembler::begin_nal(std::vector<AccessUnit>& done) {
   if (is_left_out(codec_, type)) return;
   if (++nals_ > media::kMaxNalsPerAccessUnit) return give_up();
   has_slice_ = has_slice_ || place == Place::slice || place == Place::first_slice;
-  keeps_nal_ = !ParameterSets::is_parameter_set(codec_, type);
+  keeps_nal_ = !media::ParameterSets::is_parameter_set(codec_, type);
   nal_start_ = unit_.payload.size();
   unit_.payload.resize(nal_start_ + kLengthBytes);
   where_ = Where::inside;

@@ -11,8 +11,8 @@
 
 #include "server/base/bytes.hpp"
 #include "server/base/clock.hpp"
+#include "server/media/parameter_sets.hpp"
 #include "server/media/track.hpp"
-#include "server/picture/containers/mpegts/parameter_sets.hpp"
 #include "server/picture/containers/mpegts/stamp.hpp"
 
 namespace kapok::mpegts {
@@ -65,7 +65,7 @@ class NalAssembler {
   void give_up();
 
   media::Codec codec_;
-  ParameterSets sets_;
+  media::ParameterSets sets_;
   std::uint64_t given_sets_ = 0;
   StampQueue stamps_;
   std::uint64_t position_ = 0;      // bytes of the stream so far

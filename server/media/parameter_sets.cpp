@@ -1,4 +1,4 @@
-#include "server/picture/containers/mpegts/parameter_sets.hpp"
+#include "server/media/parameter_sets.hpp"
 
 #include <algorithm>
 
@@ -8,10 +8,7 @@
 #include "server/media/hevc.hpp"
 #include "server/media/nal.hpp"
 
-namespace kapok::mpegts {
-
-namespace avc = media::avc;
-namespace hevc = media::hevc;
+namespace kapok::media {
 
 namespace {
 
@@ -35,20 +32,20 @@ void write_sets(ByteWriter& out, const std::map<std::uint32_t, Bytes>& sets) {
 
 }  // namespace
 
-bool ParameterSets::is_parameter_set(media::Codec codec, unsigned nal_type) {
-  if (codec == media::Codec::avc) return nal_type == avc::kSps || nal_type == avc::kPps;
+bool ParameterSets::is_parameter_set(Codec codec, unsigned nal_type) {
+  if (codec == Codec::avc) return nal_type == avc::kSps || nal_type == avc::kPps;
   return nal_type >= hevc::kVps && nal_type <= hevc::kPps;
 }
 
 std::optional<std::uint32_t> ParameterSets::id_of(unsigned type, ByteSpan nal) const {
-  const std::size_t header = codec_ == media::Codec::avc ? 1 : hevc::kNalHeaderBytes;
+  const std::size_t header = codec_ == Codec::avc ? 1 : hevc::kNalHeaderBytes;
   if (nal.size() <= header) return std::nullopt;
   const ByteSpan body = nal.subspan(header);
   const Bytes rbsp =
-      media::without_emulation_prevention(body.first(std::min(body.size(), kIdPrefixBytes)));
-  media::BitReader in(rbsp);
+      without_emulation_prevention(body.first(std::min(body.size(), kIdPrefixBytes)));
+  BitReader in(rbsp);
   std::uint32_t id = 0;
-  if (codec_ == media::Codec::avc) {
+  if (codec_ == Codec::avc) {
     if (type == avc::kSps) in.skip(24);  // profile, constraints, level
     id = in.ue(type == avc::kSps ? kMaxSpsId : kMaxPpsId);
   } else if (type == hevc::kVps) {
@@ -74,15 +71,15 @@ std::optional<std::uint32_t> ParameterSets::id_of(unsigned type, ByteSpan nal) c
 }
 
 void ParameterSets::take(ByteSpan nal) {
-  if (nal.size() > media::kMaxParameterSetBytes) return;
-  const unsigned type = codec_ == media::Codec::avc ? avc::nal_type(nal) : hevc::nal_type(nal);
+  if (nal.size() > kMaxParameterSetBytes) return;
+  const unsigned type = codec_ == Codec::avc ? avc::nal_type(nal) : hevc::nal_type(nal);
   const auto id = id_of(type, nal);
   if (!id) return;
   Bytes& known = sets_[type][*id];
   if (std::ranges::equal(known, nal)) return;
   // Pictures sets of a replaced sequence set describe it no more; the sender gives them anew
   // [H.264 7.4.1.2.1, H.265 7.4.2.4.2].
-  const bool avc_stream = codec_ == media::Codec::avc;
+  const bool avc_stream = codec_ == Codec::avc;
   if (type == (avc_stream ? avc::kSps : hevc::kSps) && !known.empty())
     sets_.erase(avc_stream ? avc::kPps : hevc::kPps);
   known.assign(nal.begin(), nal.end());
@@ -95,14 +92,14 @@ const ParameterSets::ById* ParameterSets::all(unsigned type) const {
 }
 
 bool ParameterSets::complete() const {
-  if (codec_ == media::Codec::avc) return all(avc::kSps) != nullptr && all(avc::kPps) != nullptr;
+  if (codec_ == Codec::avc) return all(avc::kSps) != nullptr && all(avc::kPps) != nullptr;
   return all(hevc::kVps) != nullptr && all(hevc::kSps) != nullptr && all(hevc::kPps) != nullptr;
 }
 
 Result<Bytes> ParameterSets::record() const {
   if (!complete()) return fail(Errc::malformed, "parameter sets are missing");
-  auto bytes = codec_ == media::Codec::avc ? avc_record() : hevc_record();
-  if (bytes && bytes->size() > media::kMaxConfigBytes)
+  auto bytes = codec_ == Codec::avc ? avc_record() : hevc_record();
+  if (bytes && bytes->size() > kMaxConfigBytes)
     return fail(Errc::limit, "parameter sets of {} bytes", bytes->size());
   return bytes;
 }
@@ -164,4 +161,4 @@ Result<Bytes> ParameterSets::hevc_record() const {
   return bytes;
 }
 
-}  // namespace kapok::mpegts
+}  // namespace kapok::media

@@ -10,16 +10,16 @@
 #include "server/base/result.hpp"
 #include "server/media/track.hpp"
 
-namespace kapok::mpegts {
+namespace kapok::media {
 
 class ParameterSets {
  public:
-  explicit ParameterSets(media::Codec codec) : codec_(codec) {}
+  explicit ParameterSets(Codec codec) : codec_(codec) {}
 
   // Takes a parameter set NAL unit (others are not for here, see is_parameter_set). Broken and
   // oversized ones are ignored.
   void take(ByteSpan nal);
-  static bool is_parameter_set(media::Codec codec, unsigned nal_type);
+  static bool is_parameter_set(Codec codec, unsigned nal_type);
 
   // All kinds that a decoder needs are here.
   bool complete() const;
@@ -38,9 +38,9 @@ class ParameterSets {
   Result<Bytes> hevc_record() const;
   const ById* all(unsigned type) const;
 
-  media::Codec codec_;
+  Codec codec_;
   std::map<unsigned, ById> sets_;
   std::uint64_t version_ = 0;
 };
 
-}  // namespace kapok::mpegts
+}  // namespace kapok::media
