@@ -339,5 +339,78 @@ INSTANTIATE_TEST_SUITE_P(Conformance, Ts, testing::ValuesIn(cases()), [](const a
   return name;
 });
 
+struct HdrCase {
+  std::string name;
+  std::string transfer;  // as x265 and ffprobe call it
+  std::string more;      // x265 parameters
+  media::DynamicRange range;
+};
+void PrintTo(const HdrCase& test, std::ostream* out) {
+  *out << test.name;
+}
+
+class TsHdr : public testing::TestWithParam<HdrCase> {};
+
+// What x265 was told to write is what the track says before the first packet, and what FFmpeg
+// reads from the stream that we make of it.
+TEST_P(TsHdr, IsReportedAndKept) {
+  const char* named = std::getenv("KAPOK_CONFORMANCE_DIR");
+  const fs::path folder = named != nullptr ? named : fs::temp_directory_path() / "kapok-ts";
+  fs::create_directories(folder);
+  const fs::path file = folder / (GetParam().name + ".ts");
+  ASSERT_EQ(run("ffmpeg -v error -y " + kPicture +
+                "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -x265-params '"
+                "log-level=none:keyint=25:open-gop=0:repeat-headers=1:colorprim=bt2020:"
+                "colormatrix=bt2020nc:transfer=" +
+                GetParam().transfer + GetParam().more + "' -f mpegts " + file.string()),
+            "");
+  const Ours ours = demux(read_file(file));
+  ASSERT_EQ(ours.tracks.size(), 1u);
+  const media::VideoFacts* video = ours.tracks.begin()->second->video();
+  ASSERT_NE(video, nullptr);
+  EXPECT_EQ(video->bit_depth, 10);
+  EXPECT_EQ(media::dynamic_range_of(video->colour), GetParam().range);
+  if (GetParam().range == media::DynamicRange::pq) {
+    ASSERT_TRUE(video->mastering);
+    EXPECT_EQ(video->mastering->max_luminance, 10'000'000u);
+    EXPECT_EQ(video->mastering->min_luminance, 50u);
+    EXPECT_EQ(video->mastering->white_x, 15635u);
+    EXPECT_EQ(video->mastering->primaries_x[0], 8500u);
+    ASSERT_TRUE(video->light);
+    EXPECT_EQ(video->light->max_content, 1000u);
+    EXPECT_EQ(video->light->max_frame_average, 400u);
+  } else {
+    EXPECT_FALSE(video->mastering);
+    EXPECT_FALSE(video->light);
+  }
+  TsMuxer muxer;
+  const fs::path again = folder / (GetParam().name + "-kapok.ts");
+  {
+    std::ofstream out(again, std::ios::binary);
+    for (const auto& item : ours.items) {
+      muxer.write(item);
+      for (const TsBlock& block : muxer.take())
+        out.write(block.bytes.text().data(), static_cast<std::streamsize>(block.bytes.size()));
+    }
+  }
+  const std::string seen =
+      run("ffprobe -v error -show_streams -show_frames -read_intervals %+#1 -of flat " +
+          again.string());
+  EXPECT_NE(seen.find("color_transfer=\"" + GetParam().transfer + "\""), std::string::npos) << seen;
+  EXPECT_NE(seen.find("color_primaries=\"bt2020\""), std::string::npos) << seen;
+  EXPECT_EQ(seen.find("max_content=1000") != std::string::npos,
+            GetParam().range == media::DynamicRange::pq)
+      << seen;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ranges, TsHdr,
+    testing::Values(
+        HdrCase{"hdr10", "smpte2084",
+                ":max-cll=1000,400:master-display=G(8500,39850)B(6550,2300)R(35400,14600)"
+                "WP(15635,16450)L(10000000,50)",
+                media::DynamicRange::pq},
+        HdrCase{"hlg", "arib-std-b67", "", media::DynamicRange::hlg}));
+
 }  // namespace
 }  // namespace kapok::mpegts
