@@ -29,6 +29,10 @@ ip::address plain_address(const ip::address& address) {
   return address;
 }
 
+ip::address_v6 mapped_address(const ip::address& address) {
+  return address.is_v6() ? address.to_v6() : ip::make_address_v6(ip::v4_mapped, address.to_v4());
+}
+
 std::string peer_name(const ip::address& address, std::uint16_t port) {
   const ip::address plain = plain_address(address);
   return plain.is_v6() ? fmt::format("[{}]:{}", plain.to_string(), port)

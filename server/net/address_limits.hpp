@@ -68,6 +68,8 @@ class AddressLimits {
 
 // ::ffff:192.0.2.1 is 192.0.2.1: one household, one name in limits, logs and requests.
 boost::asio::ip::address plain_address(const boost::asio::ip::address& address);
+// The other way, for sockets and tables that are one for both families.
+boost::asio::ip::address_v6 mapped_address(const boost::asio::ip::address& address);
 // "192.0.2.1:51234", "[2001:db8::7]:51234".
 std::string peer_name(const boost::asio::ip::address& address, std::uint16_t port);
 

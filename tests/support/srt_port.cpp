@@ -2,31 +2,18 @@
 
 #include <sys/resource.h>
 
-#include <cstring>
+#include "server/net/address_limits.hpp"
 
 namespace kapok::support {
 
 namespace asio = boost::asio;
 
 srt::PeerAddress peer_of(const asio::ip::udp::endpoint& endpoint) {
-  srt::PeerAddress peer;
-  peer.port = endpoint.port();
-  const asio::ip::address& address = endpoint.address();
-  peer.ip = address.is_v6()
-                ? address.to_v6().to_bytes()
-                : asio::ip::make_address_v6(asio::ip::v4_mapped, address.to_v4()).to_bytes();
-  return peer;
+  return {net::mapped_address(endpoint.address()).to_bytes(), endpoint.port()};
 }
 
 asio::ip::udp::endpoint endpoint_of(const srt::PeerAddress& peer) {
   return {asio::ip::address_v6(peer.ip), peer.port};
-}
-
-srt::SocketId destination_of(ByteSpan datagram) {
-  if (datagram.size() < 16) return 0;
-  srt::SocketId id = 0;
-  for (std::size_t i = 12; i < 16; ++i) id = id << 8 | std::to_integer<srt::SocketId>(datagram[i]);
-  return id;
 }
 
 Result<std::unique_ptr<SrtPort>> SrtPort::open(const asio::any_io_executor& executor,

@@ -13,8 +13,6 @@ namespace kapok::support {
 
 srt::PeerAddress peer_of(const boost::asio::ip::udp::endpoint& endpoint);
 boost::asio::ip::udp::endpoint endpoint_of(const srt::PeerAddress& peer);
-// The socket id that a datagram is for [draft-sharabayko-srt 3]; 0 for a listener or a fragment.
-srt::SocketId destination_of(ByteSpan datagram);
 
 class SrtPort {
  public:

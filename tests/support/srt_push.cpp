@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/picture/protocols/srt/caller.hpp"
+#include "server/picture/protocols/srt/packet.hpp"
 #include "server/picture/protocols/srt/stream_id.hpp"
 #include "tests/support/srt_port.hpp"
 #include "tests/support/ts_loop.hpp"
@@ -97,7 +98,7 @@ class Pusher {
       datagrams_.clear();
       more_ = port_.receive(datagrams_);
       for (const net::ReceivedDatagram& datagram : datagrams_) {
-        const std::size_t i = destination_of(datagram.bytes.bytes()) - kFirstId;
+        const std::size_t i = srt::destination_of(datagram.bytes.bytes()) - kFirstId;
         if (i >= copies_.size() || copies_[i].over) continue;
         const srt::PeerAddress from = peer_of(datagram.path.peer);
         if (copies_[i].connection)

@@ -13,6 +13,7 @@
 #include "server/base/crypto.hpp"
 #include "server/picture/protocols/srt/group.hpp"
 #include "server/picture/protocols/srt/listener.hpp"
+#include "server/picture/protocols/srt/packet.hpp"
 #include "tests/support/srt_port.hpp"
 
 namespace kapok::support {
@@ -79,7 +80,7 @@ class Receiver {
  private:
   void take(MonoTime now, net::ReceivedDatagram& datagram) {
     const srt::PeerAddress from = peer_of(datagram.path.peer);
-    const srt::SocketId id = destination_of(datagram.bytes.bytes());
+    const srt::SocketId id = srt::destination_of(datagram.bytes.bytes());
     if (id == 0) {
       if (auto asked = listener_.receive(now, from, datagram.bytes.bytes(), out_))
         accept(now, *asked);

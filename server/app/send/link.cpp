@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/net/address_limits.hpp"
 #include "server/picture/protocols/srt/packet.hpp"
 
 namespace kapok::send_app {
@@ -38,15 +39,13 @@ Result<std::unique_ptr<Link>> Link::open(const LinkTarget& target, net::UdpSlabs
 net::UdpPath Link::path_to(const srt::PeerAddress& peer) const {
   asio::ip::address address = asio::ip::address_v6(peer.ip);
   // A socket that is bound to an IPv4 address knows no others.
-  if (target.bind.contains('.') && address.to_v6().is_v4_mapped())
-    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  if (target.bind.contains('.')) address = net::plain_address(address);
   return {.peer = {address, peer.port}, .local = {}};
 }
 
-void Link::fail(MonoTime now, std::string why) {
+void Link::fail(MonoTime now) {
   state = LinkState::waiting;
   caller.reset();
-  last_failure = std::move(why);
   before = counts();
   stats = {};
   back_off = std::clamp(back_off * 2, kFirstBackOff, kLastBackOff);
@@ -64,11 +63,7 @@ LinkCounts Link::counts() const {
 }
 
 srt::PeerAddress peer_of(const asio::ip::udp::endpoint& endpoint) {
-  const auto& address = endpoint.address();
-  return {.ip = address.is_v6()
-                    ? address.to_v6().to_bytes()
-                    : asio::ip::make_address_v6(asio::ip::v4_mapped, address.to_v4()).to_bytes(),
-          .port = endpoint.port()};
+  return {.ip = net::mapped_address(endpoint.address()).to_bytes(), .port = endpoint.port()};
 }
 
 srt::SocketId announced_id(ByteSpan datagram) {

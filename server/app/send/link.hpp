@@ -23,7 +23,7 @@ struct Link {
 
   // Where a datagram for `peer` goes by this link's socket.
   net::UdpPath path_to(const srt::PeerAddress& peer) const;
-  void fail(MonoTime now, std::string why);
+  void fail(MonoTime now);
 
   LinkTarget target;
   std::unique_ptr<net::UdpSocket> socket;
@@ -34,7 +34,6 @@ struct Link {
   srt::SocketId peer_id = 0;  // the listener's: says which of our sockets a datagram leaves by
   MonoTime next_call = MonoTime::min();
   milliseconds back_off{0};
-  std::string last_failure;
   bool refused = false;  // the last call was: in words, with a code
 
   srt::LinkStats stats;  // of the present connection, a moment ago

@@ -30,8 +30,6 @@ srt::SocketId fresh_id() {
   const auto bytes = random_bytes<4>();
   return (srt::load_u32(bytes.data()) & 0x3FFF'FFFF) | 1;
 }
-// [libsrt srtcore/common.h, SRTGROUP_MASK]
-constexpr srt::SocketId kGroupBit = 0x4000'0000;
 
 }  // namespace
 
@@ -49,7 +47,7 @@ Sender::Sender(asio::io_context& context, const Options& options, std::unique_pt
       next_report_(started_at_ + kReportEvery) {
   if (options_.bond)
     group_ = std::make_unique<srt::Group>(
-        started_at_, srt::GroupOptions{.type = *options_.bond, .group_id = fresh_id() | kGroupBit});
+        started_at_, srt::GroupOptions{.type = *options_.bond, .group_id = fresh_id()});
 }
 Sender::~Sender() = default;
 
@@ -184,7 +182,7 @@ bool Sender::all_refused() const {
 }
 
 void Sender::lose(MonoTime now, Link& link, const std::string& why) {
-  link.fail(now, why);
+  link.fail(now);
   say_(fmt::format("{}: {}\n", link.target.name(), why));
 }
 

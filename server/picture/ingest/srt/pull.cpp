@@ -67,8 +67,7 @@ Task<Result<asio::ip::udp::endpoint>> SrtPuller::resolve(const SrtUrl& url) {
     co_return fail(Errc::not_found, "{} has no address: {}", url.host, error.message());
   asio::ip::udp::endpoint to = found.begin()->endpoint();
   // The socket is one for both families.
-  if (to.address().is_v4() && door_.shard.is_v6())
-    to.address(asio::ip::make_address_v6(asio::ip::v4_mapped, to.address().to_v4()));
+  if (door_.shard.is_v6()) to.address(net::mapped_address(to.address()));
   co_return to;
 }
 

@@ -63,19 +63,19 @@ bool SrtShard::read() {
 }
 
 void SrtShard::dispatch(MonoTime now, const net::ReceivedDatagram& datagram) {
-  const auto id = destination_of(datagram.bytes.bytes());
-  if (!id) return;
-  if (*id == 0) {
+  if (datagram.bytes.size() < srt::kHeaderBytes) return;
+  const srt::SocketId id = srt::destination_of(datagram.bytes.bytes());
+  if (id == 0) {
     handshake_(now, datagram);
     return;
   }
-  if (const auto found = by_id_.find(*id); found != by_id_.end()) {
+  if (const auto found = by_id_.find(id); found != by_id_.end()) {
     found->second->touched = true;
-    found->second->line->receive(now, *id, datagram, out_);
+    found->second->line->receive(now, id, datagram, out_);
     note_paths(*found->second->line);
     return;
   }
-  const std::size_t home = shard_of(*id);
+  const std::size_t home = shard_of(id);
   if (home == index_) return;
   if (foreign_batches_.size() <= home) foreign_batches_.resize(home + 1);
   foreign_batches_[home].push_back(datagram);
@@ -90,11 +90,11 @@ void SrtShard::pass_on_foreign() {
 void SrtShard::take(std::vector<net::ReceivedDatagram> datagrams) {
   const MonoTime now = clock_.mono();
   for (const net::ReceivedDatagram& datagram : datagrams) {
-    const auto id = destination_of(datagram.bytes.bytes());
-    const auto found = id ? by_id_.find(*id) : by_id_.end();
+    const srt::SocketId id = srt::destination_of(datagram.bytes.bytes());
+    const auto found = by_id_.find(id);
     if (found == by_id_.end()) continue;
     found->second->touched = true;
-    found->second->line->receive(now, *id, datagram, out_);
+    found->second->line->receive(now, id, datagram, out_);
     note_paths(*found->second->line);
   }
   flush();

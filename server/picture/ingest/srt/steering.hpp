@@ -7,23 +7,16 @@
 
 #include "server/base/bytes.hpp"
 #include "server/base/crypto.hpp"
+#include "server/net/address_limits.hpp"
 #include "server/net/udp_socket.hpp"
 #include "server/picture/protocols/srt/handshake.hpp"
 
 namespace kapok::ingest {
 
 // [draft-sharabayko-srt 3] the destination socket id is the fourth word of every header.
-constexpr std::size_t kDestinationOffset = 12;
-constexpr std::uint32_t kSteeringByte = kDestinationOffset + 3;
+constexpr std::uint32_t kSteeringByte = 15;
 constexpr std::size_t kMaxSrtShards = 256;
 
-// Nothing: too short to be SRT.
-inline std::optional<srt::SocketId> destination_of(ByteSpan datagram) {
-  ByteReader in(datagram);
-  if (!in.skip(kDestinationOffset)) return std::nullopt;
-  const auto id = in.u32();
-  return id ? std::optional(*id) : std::nullopt;
-}
 constexpr std::size_t shard_of(srt::SocketId id) {
   return id & 0xFF;
 }
@@ -43,11 +36,7 @@ inline srt::SocketId random_group_id() {
 }
 
 inline srt::PeerAddress peer_address(const boost::asio::ip::udp::endpoint& endpoint) {
-  const auto address = endpoint.address();
-  const auto six = address.is_v6() ? address.to_v6()
-                                   : boost::asio::ip::make_address_v6(boost::asio::ip::v4_mapped,
-                                                                      address.to_v4());
-  return {six.to_bytes(), endpoint.port()};
+  return {net::mapped_address(endpoint.address()).to_bytes(), endpoint.port()};
 }
 
 }  // namespace kapok::ingest
