@@ -64,7 +64,6 @@ class SrtShard {
   void send(srt::Output& out, const net::UdpPath& path);
 
   const boost::asio::any_io_executor& executor() const { return executor_; }
-  std::size_t index() const { return index_; }
   std::size_t lines() const { return lines_.size(); }
   MonoTime now() const { return clock_.mono(); }
   bool is_v6() const { return socket_ && socket_->is_v6(); }

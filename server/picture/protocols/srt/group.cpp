@@ -232,22 +232,8 @@ void Group::shutdown(MonoTime now, Output& out) {
   state_->bury(now, out);
 }
 
-void Group::shutdown_link(MonoTime now, SocketId link, Output& out) {
-  if (State::Member* member = state_->find(link)) member->link->shutdown(now, out);
-  state_->bury(now, out);
-}
-
 std::size_t Group::link_count() const {
   return state_->members.size();
-}
-bool Group::has_link(SocketId link) const {
-  return state_->find(link) != nullptr;
-}
-SocketId Group::group_id() const {
-  return state_->options.group_id;
-}
-GroupType Group::type() const {
-  return state_->options.type;
 }
 
 GroupStats Group::stats(MonoTime now) const {

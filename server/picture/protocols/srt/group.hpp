@@ -46,12 +46,8 @@ class Group {
   std::size_t max_payload_bytes() const;
 
   void shutdown(MonoTime now, Output& out);
-  void shutdown_link(MonoTime now, SocketId link, Output& out);
 
   std::size_t link_count() const;
-  bool has_link(SocketId link) const;
-  SocketId group_id() const;
-  GroupType type() const;
   GroupStats stats(MonoTime now) const;
 
  private:

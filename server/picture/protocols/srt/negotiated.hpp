@@ -30,7 +30,6 @@ struct Negotiated {
   milliseconds send_latency{120};
   std::uint32_t segment_bytes = kDefaultSegmentBytes;  // the smaller of both
   std::uint32_t peer_window_packets = 0;
-  bool peer_nak_reports = true;  // the peer repeats its loss reports by itself
 
   LinkOptions options;  // ours: bounds and tolerances
   std::unique_ptr<Encryption> encryption;
