@@ -1,0 +1,174 @@
+#include "server/picture/wire/fields.hpp"
+
+#include <algorithm>
+
+#include "server/base/ids.hpp"
+#include "server/picture/wire/layout.hpp"
+
+namespace kapok::wire {
+
+namespace {
+
+constexpr std::uint8_t kSync = 1;
+constexpr std::uint8_t kSegmentStart = 2;
+
+Result<media::Codec> read_codec(ByteReader& in) {
+  const std::uint8_t codec = KAPOK_TRY(in.u8());
+  if (codec > static_cast<std::uint8_t>(media::Codec::unknown))
+    return fail(Errc::malformed, "codec {} does not exist", codec);
+  return static_cast<media::Codec>(codec);
+}
+
+Result<std::int64_t> read_ticks(ByteReader& in) {
+  const auto ticks = static_cast<std::int64_t>(KAPOK_TRY(in.u64()));
+  if (ticks > kMaxTicks || ticks < -kMaxTicks)
+    return fail(Errc::malformed, "a time of {} ticks", ticks);
+  return ticks;
+}
+
+Result<void> write_rung(ByteWriter& out, const media::VideoRung& rung) {
+  KAPOK_TRY(write_name(out, rung.name));
+  out.u8(static_cast<std::uint8_t>(rung.codec));
+  out.u32(rung.height);
+  out.u8(static_cast<std::uint8_t>(rung.rate));
+  out.u32(rung.bit_rate);
+  out.u32(rung.vbv_ms);
+  out.u8(rung.bit_depth);
+  out.u8(static_cast<std::uint8_t>(rung.range));
+  out.u8(rung.b_frames);
+  KAPOK_TRY(write_name(out, rung.preset));
+  return write_name(out, rung.tune);
+}
+
+Result<media::VideoRung> read_video_rung(ByteReader& in) {
+  media::VideoRung rung;
+  rung.name = KAPOK_TRY(read_rung_name(in));
+  rung.codec = KAPOK_TRY(read_codec(in));
+  rung.height = KAPOK_TRY(in.u32());
+  const std::uint8_t rate = KAPOK_TRY(in.u8());
+  rung.bit_rate = KAPOK_TRY(in.u32());
+  rung.vbv_ms = KAPOK_TRY(in.u32());
+  rung.bit_depth = KAPOK_TRY(in.u8());
+  const std::uint8_t range = KAPOK_TRY(in.u8());
+  rung.b_frames = KAPOK_TRY(in.u8());
+  rung.preset = KAPOK_TRY(read_name(in));
+  rung.tune = KAPOK_TRY(read_name(in));
+  if (rate > static_cast<std::uint8_t>(media::RungRate::half) ||
+      range > static_cast<std::uint8_t>(media::RungRange::sdr))
+    return fail(Errc::malformed, "rung {}: rate {}, range {}", rung.name, rate, range);
+  rung.rate = static_cast<media::RungRate>(rate);
+  rung.range = static_cast<media::RungRange>(range);
+  return rung;
+}
+
+Result<media::AudioRung> read_audio_rung(ByteReader& in) {
+  media::AudioRung rung;
+  rung.name = KAPOK_TRY(read_rung_name(in));
+  rung.codec = KAPOK_TRY(read_codec(in));
+  rung.channels = KAPOK_TRY(in.u8());
+  rung.bit_rate = KAPOK_TRY(in.u32());
+  return rung;
+}
+
+}  // namespace
+
+Result<void> write_name(ByteWriter& out, std::string_view name) {
+  if (name.size() > kMaxNameBytes) return fail(Errc::limit, "a name of {} bytes", name.size());
+  out.u8(static_cast<std::uint8_t>(name.size()));
+  out.text(name);
+  return {};
+}
+
+Result<std::string> read_name(ByteReader& in) {
+  const std::uint8_t size = KAPOK_TRY(in.u8());
+  return std::string(as_text(KAPOK_TRY(in.take(size))));
+}
+
+Result<std::string> read_rung_name(ByteReader& in) {
+  std::string name = KAPOK_TRY(read_name(in));
+  // It becomes a folder, a URL and a label.
+  if (!is_valid_id(name)) return fail(Errc::malformed, "a rung whose name is no id");
+  return name;
+}
+
+void write_prose(ByteWriter& out, std::string_view text) {
+  text = text.substr(0, kMaxProseBytes);
+  out.u16(static_cast<std::uint16_t>(text.size()));
+  out.text(text);
+}
+
+Result<std::string> read_prose(ByteReader& in) {
+  const std::uint16_t size = KAPOK_TRY(in.u16());
+  if (size > kMaxProseBytes) return fail(Errc::limit, "a text of {} bytes", size);
+  return std::string(as_text(KAPOK_TRY(in.take(size))));
+}
+
+Result<void> write_ladder(ByteWriter& out, const media::Ladder& ladder) {
+  if (ladder.video.size() > media::kMaxVideoRungs || ladder.audio.size() > media::kMaxAudioRungs)
+    return fail(Errc::limit, "a ladder of {} and {} rungs", ladder.video.size(),
+                ladder.audio.size());
+  for (const std::string* name : {&ladder.name, &ladder.engine, &ladder.device})
+    KAPOK_TRY(write_name(out, *name));
+  out.u8(static_cast<std::uint8_t>(ladder.video.size()));
+  out.u8(static_cast<std::uint8_t>(ladder.audio.size()));
+  for (const media::VideoRung& rung : ladder.video) KAPOK_TRY(write_rung(out, rung));
+  for (const media::AudioRung& rung : ladder.audio) {
+    KAPOK_TRY(write_name(out, rung.name));
+    out.u8(static_cast<std::uint8_t>(rung.codec));
+    out.u8(rung.channels);
+    out.u32(rung.bit_rate);
+  }
+  return {};
+}
+
+Result<media::Ladder> read_ladder(ByteReader& in) {
+  media::Ladder ladder;
+  for (std::string* name : {&ladder.name, &ladder.engine, &ladder.device})
+    *name = KAPOK_TRY(read_name(in));
+  const std::uint8_t video = KAPOK_TRY(in.u8());
+  const std::uint8_t audio = KAPOK_TRY(in.u8());
+  if (video > media::kMaxVideoRungs || audio > media::kMaxAudioRungs)
+    return fail(Errc::limit, "a ladder of {} and {} rungs", video, audio);
+  for (unsigned i = 0; i < video; ++i) ladder.video.push_back(KAPOK_TRY(read_video_rung(in)));
+  for (unsigned i = 0; i < audio; ++i) ladder.audio.push_back(KAPOK_TRY(read_audio_rung(in)));
+  KAPOK_TRY(media::validate(ladder));
+  return ladder;
+}
+
+Result<void> write_packet_head(ByteWriter& out, const media::Packet& packet, bool segment_start) {
+  if (packet.payload.size() > media::kMaxPacketBytes)
+    return fail(Errc::limit, "a packet of {} bytes", packet.payload.size());
+  for (const media::Ticks time : {packet.dts, packet.pts, packet.duration})
+    if (time.count > kMaxTicks || time.count < -kMaxTicks)
+      return fail(Errc::limit, "a time of {} ticks", time.count);
+  out.u32(packet.track);
+  out.u64(static_cast<std::uint64_t>(packet.dts.count));
+  out.u64(static_cast<std::uint64_t>(packet.pts.count));
+  out.u64(static_cast<std::uint64_t>(packet.duration.count));
+  out.u8(
+      static_cast<std::uint8_t>((packet.sync ? kSync : 0) | (segment_start ? kSegmentStart : 0)));
+  out.u64(static_cast<std::uint64_t>(packet.arrival.time_since_epoch().count()));
+  return {};
+}
+
+Result<PacketHead> read_packet_head(ByteReader& in) {
+  PacketHead head;
+  media::Packet& packet = head.packet;
+  packet.track = KAPOK_TRY(in.u32());
+  packet.dts = {KAPOK_TRY(read_ticks(in))};
+  packet.pts = {KAPOK_TRY(read_ticks(in))};
+  packet.duration = {KAPOK_TRY(read_ticks(in))};
+  const std::uint8_t bits = KAPOK_TRY(in.u8());
+  const auto arrival = static_cast<std::int64_t>(KAPOK_TRY(in.u64()));
+  if (bits > (kSync | kSegmentStart)) return fail(Errc::malformed, "packet bits {}", bits);
+  // 2^62 ns are 146 years of uptime, and leave room for differences.
+  if (packet.duration.count < 0 || arrival < 0 || arrival > std::int64_t{1} << 62)
+    return fail(Errc::malformed, "a packet lasting {} ticks, come at {} ns", packet.duration.count,
+                arrival);
+  packet.sync = (bits & kSync) != 0;
+  packet.arrival = MonoTime(nanoseconds(arrival));
+  head.segment_start = (bits & kSegmentStart) != 0;
+  return head;
+}
+
+}  // namespace kapok::wire

@@ -1,0 +1,38 @@
+// The parts that several messages of the wire are made of (layout.hpp), each written and read side
+// by side. Internal to this folder.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "server/base/bytes.hpp"
+#include "server/base/result.hpp"
+#include "server/media/ladder.hpp"
+#include "server/media/packet.hpp"
+#include "server/media/track.hpp"
+
+namespace kapok::wire {
+
+// Writers fail with Errc::limit only, readers with malformed or limit.
+Result<void> write_name(ByteWriter& out, std::string_view name);
+Result<std::string> read_name(ByteReader& in);
+Result<std::string> read_rung_name(ByteReader& in);  // a valid id
+
+void write_prose(ByteWriter& out, std::string_view text);  // cut at kMaxProseBytes
+Result<std::string> read_prose(ByteReader& in);
+
+Result<void> write_track(ByteWriter& out, const media::Track& track);
+Result<std::shared_ptr<const media::Track>> read_track(ByteReader& in);
+
+Result<void> write_ladder(ByteWriter& out, const media::Ladder& ladder);
+Result<media::Ladder> read_ladder(ByteReader& in);  // one that validate() takes
+
+struct PacketHead {
+  media::Packet packet;  // without its payload
+  bool segment_start = false;
+};
+Result<void> write_packet_head(ByteWriter& out, const media::Packet& packet, bool segment_start);
+Result<PacketHead> read_packet_head(ByteReader& in);
+
+}  // namespace kapok::wire

@@ -1,0 +1,94 @@
+// What a channel and its worker (kapok-transcoder) say to each other over their socketpair, as
+// plain values. Times are channel time: ticks since 1970 in the track's timescale. Both sides begin
+// with their Hello; a worker answers once its engine stands, so its Hello also says that it is
+// ready. How the values lie in bytes: layout.hpp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "server/base/log.hpp"
+#include "server/media/ladder.hpp"
+#include "server/media/packet.hpp"
+#include "server/media/track.hpp"
+
+namespace kapok::wire {
+
+// Raised with every change of a layout: both programs come from one build, so there is one at a
+// time.
+constexpr std::uint16_t kVersion = 1;
+
+// To the worker. Order: Hello, Ladder, then tracks and packets as a feed has them; a changed track
+// is sent again under its id.
+struct Hello {
+  std::uint16_t version = kVersion;
+  bool operator==(const Hello&) const = default;
+};
+struct SourceTrack {
+  std::shared_ptr<const media::Track> track;  // without Track::ts, which no encoder asks for
+};
+struct SourcePacket {
+  media::Packet packet;
+  bool segment_start = false;  // of video: every rung begins a closed GOP at the same pts
+};
+// What follows does not continue what came before.
+struct Discontinuity {
+  bool operator==(const Discontinuity&) const = default;
+};
+// Let everything out that is inside, say Drained, and end.
+struct Drain {
+  bool operator==(const Drain&) const = default;
+};
+using ToWorker =
+    std::variant<Hello, media::Ladder, SourceTrack, SourcePacket, Discontinuity, Drain>;
+
+// From the worker.
+struct WorkerHello {
+  std::uint16_t version = kVersion;
+  std::string engine;  // "ffmpeg"
+  std::string device;  // "software"
+  bool operator==(const WorkerHello&) const = default;
+};
+struct RungTrack {
+  std::string rung;
+  std::shared_ptr<const media::Track> track;
+};
+struct RungPacket {
+  std::string rung;
+  media::Packet packet;
+};
+struct RungProgress {
+  std::string rung;
+  std::uint64_t encoded = 0;  // packets that came out
+  std::uint64_t shed = 0;     // frames left out because the machine was too slow
+  bool operator==(const RungProgress&) const = default;
+};
+// Every 500 ms as long as the worker gets on; one that is stuck in a decoder falls silent too.
+// Counts are since the worker's start.
+struct Heartbeat {
+  std::uint64_t decoded = 0;  // frames
+  std::uint64_t decode_errors = 0;
+  std::uint64_t dropped = 0;       // source packets left out: broken GOPs, overload
+  std::uint32_t waiting_ms = 0;    // media time of what is not yet decoded
+  std::uint64_t cpu_ms = 0;        // user and system, all threads
+  std::uint64_t memory_bytes = 0;  // resident
+  std::vector<RungProgress> rungs;
+  bool operator==(const Heartbeat&) const = default;
+};
+// One line for the server's log.
+struct Notice {
+  LogLevel level = LogLevel::info;
+  std::string event;  // "worker.sandboxed"
+  std::string text;
+  bool operator==(const Notice&) const = default;
+};
+// The last message of a worker that was asked to drain.
+struct Drained {
+  bool operator==(const Drained&) const = default;
+};
+using FromWorker = std::variant<WorkerHello, RungTrack, RungPacket, Heartbeat, Notice, Drained>;
+
+}  // namespace kapok::wire
