@@ -4,22 +4,23 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "server/base/crypto.hpp"
 #include "server/media/describe.hpp"
 #include "server/picture/containers/cmaf/box_reader.hpp"
 #include "server/picture/containers/cmaf/chunk.hpp"
 #include "server/picture/containers/cmaf/init.hpp"
+#include "tests/conformance/programs.hpp"
 
 namespace kapok::cmaf {
 namespace {
 
 namespace fs = std::filesystem;
+using conformance::read_file;
+using conformance::run;
 using media::Codec;
 using media::Track;
 
@@ -88,22 +89,6 @@ std::vector<Case> cases() {
       {"flac-96k", Codec::flac, kTone + "-c:a flac -ac 2 -ar 96000 -strict -2", "flac"},
       {"mp3", Codec::mp3, kTone + "-c:a libmp3lame -ac 2", "mp4a.6B"},
   };
-}
-
-std::string run(const std::string& command) {
-  std::string out;
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return "no pipe";
-  char block[4096];
-  for (std::size_t n = 0; (n = std::fread(block, 1, sizeof block, pipe)) > 0;) out.append(block, n);
-  if (pclose(pipe) != 0) out += "\n(" + command + " failed)";
-  return out;
-}
-
-Bytes read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(in)), {});
-  return to_bytes(text);
 }
 
 void write_file(const fs::path& path, ByteSpan bytes) {

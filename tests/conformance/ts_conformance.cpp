@@ -8,17 +8,19 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <sstream>
 
 #include "server/picture/containers/mpegts/demuxer.hpp"
 #include "server/picture/containers/mpegts/muxer.hpp"
+#include "tests/conformance/programs.hpp"
 
 namespace kapok::mpegts {
 namespace {
 
 namespace fs = std::filesystem;
+using conformance::read_file;
+using conformance::run;
 using media::Codec;
 
 // Between the times in a stream ffprobe adds frame lengths rounded down to ticks of 90 kHz; we
@@ -68,22 +70,6 @@ std::vector<Case> cases() {
       {"opus", kTone + "-c:a libopus -ac 2 "},
       {"opus-surround", kTone + "-c:a libopus -ac 6 -mapping_family 1 "},
   };
-}
-
-std::string run(const std::string& command) {
-  std::string out;
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return "no pipe";
-  char block[4096];
-  for (std::size_t n = 0; (n = std::fread(block, 1, sizeof block, pipe)) > 0;) out.append(block, n);
-  if (pclose(pipe) != 0) out += "\n(" + command + " failed)";
-  return out;
-}
-
-Bytes read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(in)), {});
-  return to_bytes(text);
 }
 
 struct Seen {
