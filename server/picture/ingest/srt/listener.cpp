@@ -78,6 +78,9 @@ SrtListener::~SrtListener() = default;
 
 Result<void> SrtListener::start() {
   State& state = *state_;
+  if (state.doors.size() > kMaxSrtShards)
+    return fail(Errc::config, "SRT works on {} threads at most, not on {}: set server.shards",
+                kMaxSrtShards, state.doors.size());
   net::UdpOptions udp;
   udp.listen = {state.options.address, state.options.port, "SRT", "choose another with srt.port"};
   udp.receive_buffer_bytes = state.options.receive_buffer_bytes;

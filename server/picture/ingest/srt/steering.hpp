@@ -15,7 +15,7 @@ namespace kapok::ingest {
 
 // [draft-sharabayko-srt 3] the destination socket id is the fourth word of every header.
 constexpr std::uint32_t kSteeringByte = 15;
-constexpr std::size_t kMaxSrtShards = 256;
+constexpr std::size_t kMaxSrtShards = 256;  // as many as the byte tells apart
 
 constexpr std::size_t shard_of(srt::SocketId id) {
   return id & 0xFF;
