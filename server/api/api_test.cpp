@@ -257,6 +257,34 @@ TEST_F(ApiTest, ShowsLiveFactsToEverybodyButThePeerToAdministratorsOnly) {
   EXPECT_EQ(body(admin).at("feeds").at(1).at("last_end").as_string(), "silent");
 }
 
+TEST_F(ApiTest, ShowsTheLadderAndItsWorker) {
+  const json::value none = body(ask({.path = "/api/v1/channels/demo"})).at("ladder");
+  EXPECT_TRUE(none.is_null());
+  channel::LadderFacts ladder;
+  ladder.name = "4k-sdr-museum";
+  ladder.worker.state = channel::WorkerState::running;
+  ladder.worker.device = "software";
+  ladder.worker.restarts = 3;
+  ladder.worker.queue = milliseconds(40);
+  channel::RungFacts rung;
+  rung.track.kind = media::TrackKind::video;
+  rung.track.rendition = "720p";
+  rung.track.video = media::VideoFacts{};
+  rung.track.frames_per_second = 25;
+  rung.lag = milliseconds(350);
+  ladder.rungs.push_back(rung);
+  ladder.left_out.push_back({"2160p", "2160 lines are more than the source's 1080"});
+  channels.views.at(0).facts.ladder = ladder;
+  const json::value seen = body(ask({.path = "/api/v1/channels/demo"})).at("ladder");
+  EXPECT_EQ(seen.at("worker").at("state").as_string(), "running");
+  EXPECT_EQ(seen.at("worker").at("restarts").as_int64(), 3);
+  EXPECT_DOUBLE_EQ(seen.at("worker").at("queue_ms").as_double(), 40);
+  EXPECT_EQ(seen.at("rungs").at(0).at("rendition").as_string(), "720p");
+  EXPECT_DOUBLE_EQ(seen.at("rungs").at(0).at("frames_per_second").as_double(), 25);
+  EXPECT_DOUBLE_EQ(seen.at("rungs").at(0).at("lag_ms").as_double(), 350);
+  EXPECT_EQ(seen.at("left_out").at(0).at("rung").as_string(), "2160p");
+}
+
 TEST_F(ApiTest, AnAdministratorSeesHowAnSrtFeedTravelsLinkByLink) {
   srt::GroupLinkStats link;
   link.state = srt::LinkState::stable;

@@ -61,6 +61,10 @@ std::string_view name_of(media::IngestProtocol protocol) {
   return "rtmp";
 }
 
+double milliseconds_json(microseconds time) {
+  return rounded(static_cast<double>(time.count()) / 1000);
+}
+
 json::object video_json(const media::VideoFacts& video) {
   json::object out;
   out["width"] = video.width;
@@ -97,7 +101,7 @@ json::object track_json(const channel::TrackFacts& track) {
     out["video"] = video_json(*track.video);
     out["frames_per_second"] = rounded(track.frames_per_second);
     out["gop_frames"] = track.gop_frames;
-    out["gop_ms"] = rounded(static_cast<double>(track.gop.count()) / 1000);
+    out["gop_ms"] = milliseconds_json(track.gop);
   }
   if (track.audio) {
     json::object audio;
@@ -130,6 +134,46 @@ json::object feed_json(const channel::FeedFacts& feed) {
   for (const channel::TrackFacts& track : feed.tracks) tracks.push_back(track_json(track));
   out["tracks"] = std::move(tracks);
   out["drift_ppm"] = rounded(feed.drift_ppm);
+  return out;
+}
+
+json::object worker_json(const channel::WorkerFacts& worker) {
+  json::object out;
+  out["state"] = text(channel::name_of(worker.state));
+  out["engine"] = text(worker.engine);
+  out["device"] = text(worker.device);
+  out["since"] = time_or_null(worker.since);
+  out["restarts"] = worker.restarts;
+  out["hangs"] = worker.hangs;
+  out["crash_loop"] = worker.crash_loop;
+  out["last_end"] = text(worker.last_end);
+  out["frames_decoded"] = worker.frames_decoded;
+  out["decode_errors"] = worker.decode_errors;
+  out["queue_bytes"] = worker.queue_bytes;
+  out["queue_ms"] = milliseconds_json(worker.queue);
+  out["behind_ms"] = milliseconds_json(worker.behind);
+  out["dropped_packets"] = worker.dropped_packets;
+  return out;
+}
+
+json::value ladder_json(const std::optional<channel::LadderFacts>& ladder) {
+  if (!ladder) return nullptr;
+  json::object out;
+  out["name"] = text(ladder->name);
+  out["worker"] = worker_json(ladder->worker);
+  json::array rungs;
+  for (const channel::RungFacts& rung : ladder->rungs) {
+    json::object entry = track_json(rung.track);
+    entry["lag_ms"] = rung.lag ? json::value(milliseconds_json(*rung.lag)) : json::value(nullptr);
+    entry["frames_shed"] = rung.frames_shed;
+    entry["dropped_packets"] = rung.dropped_packets;
+    rungs.push_back(std::move(entry));
+  }
+  out["rungs"] = std::move(rungs);
+  json::array left_out;
+  for (const media::RungLeftOut& left : ladder->left_out)
+    left_out.push_back({{"rung", text(left.rung)}, {"why", text(left.why)}});
+  out["left_out"] = std::move(left_out);
   return out;
 }
 
@@ -183,6 +227,7 @@ json::object channel_detail(const ChannelView& view) {
   json::array feeds;
   for (const channel::FeedFacts& feed : view.facts.feeds) feeds.push_back(feed_json(feed));
   out["feeds"] = std::move(feeds);
+  out["ladder"] = ladder_json(view.facts.ladder);
   return out;
 }
 
@@ -200,10 +245,9 @@ json::array feeds_for_admin(const ChannelView& view, const std::vector<SrtFeedVi
       out["bytes"] = feed.bytes;
       out["dropped_packets"] = feed.dropped_packets;
       out["discontinuities"] = feed.discontinuities;
-      out["last_packet_age_ms"] =
-          feed.last_packet_age
-              ? json::value(rounded(static_cast<double>(feed.last_packet_age->count()) / 1000))
-              : json::value(nullptr);
+      out["last_packet_age_ms"] = feed.last_packet_age
+                                      ? json::value(milliseconds_json(*feed.last_packet_age))
+                                      : json::value(nullptr);
     }
     for (const SrtFeedView& travels : srt)
       if (feed.connected && travels.feed == feed.name) out["srt"] = srt_json(travels);

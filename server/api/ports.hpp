@@ -14,7 +14,7 @@
 #include "server/base/task.hpp"
 #include "server/hours/ledger/tile.hpp"
 #include "server/hours/metering/beacon.hpp"
-#include "server/picture/channel/live_facts.hpp"
+#include "server/picture/channel/channel_facts.hpp"
 #include "server/picture/protocols/srt/stats.hpp"
 
 namespace kapok::api {

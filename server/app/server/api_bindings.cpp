@@ -1,5 +1,7 @@
 #include "server/app/server/api_bindings.hpp"
 
+#include <algorithm>
+
 #include "server/app/server/off_shard.hpp"
 #include "server/base/crypto.hpp"
 #include "server/hours/report/hours_report.hpp"
@@ -8,25 +10,27 @@ namespace kapok::app {
 
 api::ChannelView ApiBindings::view_of(channel::ChannelFacts facts) const {
   api::ChannelView view;
-  for (const channel::FeedFacts& feed : facts.feeds) {
-    if (!feed.on_air) continue;
-    for (const channel::TrackFacts& track : feed.tracks) {
-      if (track.rendition.empty()) continue;
-      api::RenditionView rendition;
-      rendition.id = track.rendition;
-      rendition.kind = track.kind;
-      rendition.codec_string = track.codec_string;
-      rendition.language = track.language;
-      rendition.bandwidth = track.bits_per_second;
-      if (track.video) {
-        rendition.width = track.video->width;
-        rendition.height = track.video->height;
-        rendition.frame_rate = track.frames_per_second;
-        rendition.range = media::dynamic_range_of(track.video->colour);
-      }
-      view.renditions.push_back(std::move(rendition));
+  const auto show = [&view](const channel::TrackFacts& track) {
+    if (track.rendition.empty() || track.codec_string.empty()) return;
+    api::RenditionView rendition;
+    rendition.id = track.rendition;
+    rendition.kind = track.kind;
+    rendition.codec_string = track.codec_string;
+    rendition.language = track.language;
+    rendition.bandwidth = track.bits_per_second;
+    if (track.video) {
+      rendition.width = track.video->width;
+      rendition.height = track.video->height;
+      rendition.frame_rate = track.frames_per_second;
+      rendition.range = media::dynamic_range_of(track.video->colour);
     }
-  }
+    view.renditions.push_back(std::move(rendition));
+  };
+  for (const channel::FeedFacts& feed : facts.feeds)
+    if (feed.on_air) std::ranges::for_each(feed.tracks, show);
+  // A rung without a codec has not come yet.
+  if (facts.live && facts.ladder)
+    for (const channel::RungFacts& rung : facts.ladder->rungs) show(rung.track);
   if (const auto catalogue = this->catalogue()) {
     if (const catalogue::Programme* on = catalogue->find(facts.id, parts_.clock.utc()))
       view.programme = api::ProgrammeView{on->id, on->title, on->from, on->to, on->free};

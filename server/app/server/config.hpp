@@ -13,6 +13,7 @@
 #include "server/app/server/units.hpp"
 #include "server/base/clock.hpp"
 #include "server/base/log.hpp"
+#include "server/media/ladder.hpp"
 
 namespace kapok::app {
 
@@ -91,6 +92,11 @@ struct FeedConfig {
   bool fetched() const { return !urls.empty(); }
 };
 
+struct TranscoderConfig {
+  std::filesystem::path program;  // empty: found_transcoder()
+  std::filesystem::path ladders;  // empty: found_ladders()
+};
+
 struct ChannelConfig {
   std::string id;
   std::string title;
@@ -98,7 +104,9 @@ struct ChannelConfig {
   std::string key_hash;
   Secret srt_passphrase;
   std::filesystem::path srt_passphrase_file;
-  std::vector<FeedConfig> feeds;  // after loading, the shorthand is in here as well
+  std::vector<FeedConfig> feeds;       // after loading, the shorthand is in here as well
+  std::string ladder;                  // a preset's name or a file
+  std::optional<media::Ladder> rungs;  // after loading: what that holds
 };
 
 enum class EnterpriseKind : std::uint8_t { broadcaster, iptv, state_internet, private_internet };
@@ -149,6 +157,7 @@ struct Config {
   LogFormat log_format = LogFormat::logfmt;
   std::filesystem::path web_root;  // empty: found_web_root()
   LimitsConfig limits;
+  TranscoderConfig transcoder;
   std::vector<ChannelConfig> channels;
   std::vector<EnterpriseConfig> enterprises;
   std::vector<WorkConfig> works;
@@ -166,5 +175,9 @@ struct Config {
 // Where the web pages are when web.root is not set: beside the installed program
 // (<prefix>/share/kapok/web) or in the source tree (player/dist). Empty: neither exists.
 std::filesystem::path found_web_root(const std::filesystem::path& program);
+// Likewise the ladder presets: <prefix>/share/kapok/ladders or config/ladders.
+std::filesystem::path found_ladders(const std::filesystem::path& program);
+// kapok-transcoder beside the program.
+std::filesystem::path found_transcoder(const std::filesystem::path& program);
 
 }  // namespace kapok::app

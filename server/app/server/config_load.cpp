@@ -97,12 +97,15 @@ struct Assign {
     *value = given->get();
     return {};
   }
-  Result<void> operator()(std::uint32_t* value) const {
+  Result<void> operator()(std::uint8_t* value) const { return whole_number(*value); }
+  Result<void> operator()(std::uint32_t* value) const { return whole_number(*value); }
+  template <class Number>
+  Result<void> whole_number(Number& value) const {
     const auto* number = node.as_integer();
     if (number == nullptr) return std::unexpected(wrong_type("a whole number", node));
     if (number->get() < key.least || number->get() > key.most)
       return fail(Errc::config, "{} is out of range", number->get());
-    *value = static_cast<std::uint32_t>(number->get());
+    value = static_cast<Number>(number->get());
     return {};
   }
   Result<std::string> text() const {
@@ -203,20 +206,8 @@ class Loader {
       : source_(source), loaded_(loaded), problems_(loaded) {}
 
   void read_file() {
-    if (source_.text.size() > kMaxConfigBytes) {
-      problems_.error({source_.name, 0, 0}, "",
-                      fmt::format("the file is larger than {} bytes", kMaxConfigBytes),
-                      "split off what is not configuration");
-      return;
-    }
-    try {
-      const toml::table root = toml::parse(source_.text, source_.name);
-      read_root(root, "");
-    } catch (const toml::parse_error& error) {
-      const auto& at = error.source().begin;
-      problems_.error({source_.name, at.line, at.column}, "", std::string(error.description()),
-                      "correct the TOML syntax there; text values need quotes");
-    }
+    toml::table root;
+    if (parse(root)) read_root(root, "");
   }
 
   void apply_override(const std::string& setting) {
@@ -251,7 +242,60 @@ class Loader {
 
   void validate() { validate_config(source_, loaded_.config, problems_); }
 
+  // The source is a ladder's file.
+  void read_ladder(media::Ladder& ladder) {
+    toml::table root;
+    if (!parse(root)) return;
+    for (const auto& [name, node] : root) {
+      const ConfigPlace at = place(name.source());
+      if (name.str() == "video")
+        read_list(name.str(), node, at, ladder.video, video_rung_keys());
+      else if (name.str() == "audio")
+        read_list(name.str(), node, at, ladder.audio, audio_rung_keys());
+      else if (const KeySpec* key = find_key(ladder_keys(), name.str()))
+        set(*key, std::string(name.str()), Record(ladder), node, place(node.source()));
+      else
+        unknown_key(at, std::string(name.str()), name.str(), ladder_keys());
+    }
+    check_rungs("video", ladder.video);
+    check_rungs("audio", ladder.audio);
+    if (!loaded_.ok()) return;
+    if (auto valid = media::validate(ladder); !valid)
+      problems_.error({source_.name, 1, 1}, "", std::move(valid.error().message),
+                      "docs/configuration.md says what a ladder's file may hold");
+  }
+
  private:
+  bool parse(toml::table& root) {
+    if (source_.text.size() > kMaxConfigBytes) {
+      problems_.error({source_.name, 0, 0}, "",
+                      fmt::format("the file is larger than {} bytes", kMaxConfigBytes),
+                      "split off what is not configuration");
+      return false;
+    }
+    try {
+      root = toml::parse(source_.text, source_.name);
+      return true;
+    } catch (const toml::parse_error& error) {
+      const auto& at = error.source().begin;
+      problems_.error({source_.name, at.line, at.column}, "", std::string(error.description()),
+                      "correct the TOML syntax there; text values need quotes");
+      return false;
+    }
+  }
+
+  template <class Rung>
+  void check_rungs(std::string_view list, const std::vector<Rung>& rungs) {
+    for (std::size_t i = 0; i < rungs.size(); ++i) {
+      const auto valid = media::validate(rungs[i]);
+      if (valid) continue;
+      // The message begins with the field that is wrong; one that was left out has no place.
+      const std::string& why = valid.error().message;
+      const std::string key = fmt::format("{}[{}].{}", list, i, why.substr(0, why.find(' ')));
+      problems_.error_at(key, why, "docs/configuration.md says what a rung may be");
+    }
+  }
+
   // A key may be slipped in after --set, wrongly: never repeat it.
   static std::string masked(const std::string& setting) {
     const auto equals = setting.find('=');
@@ -432,13 +476,13 @@ class Loader {
   ConfigProblems problems_;
 };
 
-LoadedConfig cannot_read(const std::filesystem::path& file, int number) {
+LoadedConfig cannot_read(const std::filesystem::path& file, const Error& error) {
   LoadedConfig loaded;
-  const Error error = system_error(number, "cannot be read");
+  std::error_code ignored;
   loaded.errors.push_back({{file.string(), 0, 0},
                            "",
                            error.message,
-                           number == ENOENT
+                           !std::filesystem::exists(file, ignored)
                                ? "check the path given to --config; config/kapok.toml is an example"
                                : "check that this user may read the file"});
   return loaded;
@@ -467,12 +511,10 @@ LoadedConfig load_config(const ConfigSource& source, const std::vector<std::stri
   return loaded;
 }
 
-LoadedConfig load_config_file(const std::optional<std::filesystem::path>& file,
-                              const std::vector<std::string>& overrides) {
-  if (!file) return load_config({"built-in defaults", "", 0600}, overrides);
-  const int fd = ::open(file->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return cannot_read(*file, errno);
-  ConfigSource source{file->string(), "", 0600};
+Result<ConfigSource> read_config_source(const std::filesystem::path& file) {
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return std::unexpected(system_error(errno, "cannot be read"));
+  ConfigSource source{file.string(), "", 0600};
   struct stat facts{};
   int error = ::fstat(fd, &facts) != 0 ? errno : S_ISDIR(facts.st_mode) ? EISDIR : 0;
   source.mode = static_cast<std::uint32_t>(facts.st_mode) & 07777u;
@@ -484,8 +526,22 @@ LoadedConfig load_config_file(const std::optional<std::filesystem::path>& file,
     source.text.append(block, static_cast<std::size_t>(size));
   }
   ::close(fd);
-  if (error != 0) return cannot_read(*file, error);
-  return load_config(source, overrides);
+  if (error != 0) return std::unexpected(system_error(error, "cannot be read"));
+  return source;
+}
+
+LoadedConfig load_config_file(const std::optional<std::filesystem::path>& file,
+                              const std::vector<std::string>& overrides) {
+  if (!file) return load_config({"built-in defaults", "", 0600}, overrides);
+  const auto source = read_config_source(*file);
+  if (!source) return cannot_read(*file, source.error());
+  return load_config(*source, overrides);
+}
+
+LoadedConfig load_ladder(const ConfigSource& source, media::Ladder& ladder) {
+  LoadedConfig loaded;
+  Loader(source, loaded).read_ladder(ladder);
+  return loaded;
 }
 
 }  // namespace kapok::app

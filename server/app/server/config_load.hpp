@@ -54,4 +54,9 @@ LoadedConfig load_config(const ConfigSource& source, const std::vector<std::stri
 LoadedConfig load_config_file(const std::optional<std::filesystem::path>& file,
                               const std::vector<std::string>& overrides);
 
+// Up to kMaxConfigBytes and a bit: load_config refuses more. Errors: io.
+Result<ConfigSource> read_config_source(const std::filesystem::path& file);
+// A ladder's file; what is wrong with it is in errors and warnings, the rest is empty.
+LoadedConfig load_ladder(const ConfigSource& source, media::Ladder& ladder);
+
 }  // namespace kapok::app

@@ -238,6 +238,63 @@ TEST(ConfigFile, TheShippedOnesAreRight) {
   }
 }
 
+TEST(Ladders, TheShippedOnesAreRight) {
+  for (const char* name : {"8k-hdr-event", "4k50-hdr-event", "4k-sdr-museum", "vr-equirectangular",
+                           "audio-only-radio", "low-power"}) {
+    const LoadedConfig loaded = load(kChannel + "ladder = \"" + name + "\"\n");
+    ASSERT_TRUE(loaded.ok()) << name << format_problem(loaded.errors[0], "error");
+    ASSERT_TRUE(loaded.config.channels[0].rungs);
+    const media::Ladder& ladder = *loaded.config.channels[0].rungs;
+    EXPECT_EQ(ladder.name, name);
+    EXPECT_GE(ladder.video.size() + ladder.audio.size(), 2u);
+  }
+}
+
+TEST(Ladders, OneThatIsNotThereNamesThePresets) {
+  const ConfigProblem problem = error_of(load(kChannel + "ladder = \"4k-sdr-musem\"\n"));
+  EXPECT_EQ(problem.key, "channel[0].ladder");
+  EXPECT_EQ(problem.place.line, 4u);
+  EXPECT_THAT(problem.remedy, HasSubstr("4k-sdr-museum, 4k50-hdr-event"));
+}
+
+// Every mistake in a ladder's file is told with that file's line and column.
+struct WrongLadder {
+  std::string text;
+  std::uint32_t line;
+  std::uint32_t column;
+  std::string cause;
+};
+class WrongLadders : public testing::TestWithParam<WrongLadder> {};
+
+TEST_P(WrongLadders, AreReportedWithTheirPlace) {
+  media::Ladder ladder;
+  ladder.name = "own";
+  const LoadedConfig loaded = load_ladder({"own.toml", GetParam().text, 0644}, ladder);
+  const ConfigProblem problem = error_of(loaded);
+  EXPECT_EQ(problem.place.source, "own.toml");
+  EXPECT_EQ(problem.place.line, GetParam().line);
+  EXPECT_EQ(problem.place.column, GetParam().column);
+  EXPECT_THAT(problem.cause, HasSubstr(GetParam().cause));
+  EXPECT_FALSE(problem.remedy.empty());
+}
+
+const std::string kRung = "[[video]]\nname = \"a\"\nheight = 720\nbit_rate = 1_000_000\n";
+
+INSTANTIATE_TEST_SUITE_P(
+    EveryKind, WrongLadders,
+    testing::Values(WrongLadder{"[[video]\n", 1, 9, ""}, WrongLadder{"", 1, 1, "no rung"},
+                    WrongLadder{kRung + "codec = \"vp9\"\n", 5, 9, "vp9"},
+                    WrongLadder{kRung + "codec = \"aac\"\n", 5, 9, "none of avc, hevc, av1"},
+                    WrongLadder{kRung + "bit_depth = 10\n", 5, 13, "plays nowhere"},
+                    WrongLadder{kRung + "bit_depth = 300\n", 5, 13, "out of range"},
+                    WrongLadder{kRung + "heigth = 3\n", 5, 1, "no such key"},
+                    WrongLadder{
+                        "[[video]]\nname = \"source\"\nheight = 720\nbit_rate = 1_000_000\n", 2, 8,
+                        "source's own"},
+                    WrongLadder{"[[video]]\nname = \"a\"\nbit_rate = 1_000_000\n", 1, 1, "height"},
+                    WrongLadder{kRung + kRung, 1, 1, "two rungs are called a"},
+                    WrongLadder{"engine = \"magic\"\n" + kRung, 1, 1, "magic"}));
+
 TEST(ConfigFile, WhatIsPrintedLoadsAgainToTheSame) {
   const LoadedConfig first = load(
       "[http]\nport = \"off\"\n[window]\nbytes = \"3GB\"\n[[channel]]\nid = \"a\"\ntitle = "

@@ -46,10 +46,11 @@ bool same(const Target& a, const Target& b) {
   return format_value(a) == format_value(b);  // no secret is among the top-level keys
 }
 
-// Secrets are masked in print_lists, so they are compared as they are.
+// Secrets are masked in print_lists and a ladder is shown by its name: compared as they are.
 bool same_channels(const Config& before, const Config& after) {
   if (before.channels.size() != after.channels.size()) return false;
   for (std::size_t i = 0; i < before.channels.size(); ++i) {
+    if (before.channels[i].rungs != after.channels[i].rungs) return false;
     const auto& a = before.channels[i].feeds;
     const auto& b = after.channels[i].feeds;
     if (a.size() != b.size()) return false;
@@ -72,6 +73,8 @@ std::string_view default_note(std::string_view key) {
   if (key == "spool.dir") return "`<data.dir>/spool`";
   if (key == "ledger.dir") return "`<data.dir>/ledger`";
   if (key == "web.root") return "the installed pages";
+  if (key == "transcoder.program") return "`kapok-transcoder` beside `kapok-server`";
+  if (key == "transcoder.ladders") return "the installed ones";
   return "";
 }
 
@@ -128,8 +131,12 @@ std::string config_reference() {
       "marked \"applied\" take effect at once, the others at the next start (the log names them); "
       "a file with errors changes nothing.\n\n";
   for (const SectionSpec& section : sections()) {
-    out += section.name.empty() ? std::string("## The server\n\n")
-                                : fmt::format("## `[[{}]]`\n\n", section.name);
+    if (section.name.empty())
+      out += "## The server\n\n";
+    else if (section.name.find(' ') != std::string_view::npos)
+      out += "## A ladder's file\n\n";
+    else
+      out += fmt::format("## `[[{}]]`\n\n", section.name);
     out += fmt::format("{}\n\n", section.help);
     if (section.name.empty()) reference_rows<Config>(out, section.keys);
     if (section.name == "channel") reference_rows<ChannelConfig>(out, section.keys);
@@ -137,6 +144,9 @@ std::string config_reference() {
     if (section.name == "enterprise") reference_rows<EnterpriseConfig>(out, section.keys);
     if (section.name == "work") reference_rows<WorkConfig>(out, section.keys);
     if (section.name == "programme") reference_rows<ProgrammeConfig>(out, section.keys);
+    if (section.name == "ladder file") reference_rows<media::Ladder>(out, section.keys);
+    if (section.name == "video") reference_rows<media::VideoRung>(out, section.keys);
+    if (section.name == "audio") reference_rows<media::AudioRung>(out, section.keys);
   }
   while (out.ends_with("\n\n")) out.pop_back();
   return out;
@@ -160,17 +170,33 @@ std::vector<ConfigChange> config_changes(const Config& before, const Config& aft
   return changes;
 }
 
-std::filesystem::path found_web_root(const std::filesystem::path& program) {
+namespace {
+
+std::filesystem::path found(const std::filesystem::path& program, std::string_view installed,
+                            std::string_view in_source_tree) {
   std::error_code ignored;
-  const std::filesystem::path installed =
-      program.parent_path().parent_path() / "share" / "kapok" / "web";
-  if (std::filesystem::is_directory(installed, ignored)) return installed;
+  const auto beside = program.parent_path().parent_path() / "share" / "kapok" / installed;
+  if (std::filesystem::is_directory(beside, ignored)) return beside;
   // build/<preset>/bin/kapok-server -> the source tree above it.
   std::filesystem::path folder = program.parent_path();
   for (int up = 0; up < 5 && folder.has_relative_path(); ++up, folder = folder.parent_path())
-    if (std::filesystem::is_directory(folder / "player" / "dist", ignored))
-      return folder / "player" / "dist";
+    if (std::filesystem::is_directory(folder / in_source_tree, ignored))
+      return folder / in_source_tree;
   return {};
+}
+
+}  // namespace
+
+std::filesystem::path found_web_root(const std::filesystem::path& program) {
+  return found(program, "web", "player/dist");
+}
+
+std::filesystem::path found_ladders(const std::filesystem::path& program) {
+  return found(program, "ladders", "config/ladders");
+}
+
+std::filesystem::path found_transcoder(const std::filesystem::path& program) {
+  return program.parent_path() / "kapok-transcoder";
 }
 
 }  // namespace kapok::app

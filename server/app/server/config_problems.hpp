@@ -40,6 +40,13 @@ class ConfigProblems {
       key.resize(dot);
     }
   }
+  // What was found wrong in another file that this one names.
+  void adopt(const LoadedConfig& other) {
+    for (const ConfigProblem& problem : other.errors)
+      error(problem.place, problem.key, problem.cause, problem.remedy);
+    for (const ConfigProblem& problem : other.warnings)
+      warn(problem.place, problem.key, problem.cause, problem.remedy);
+  }
   // An error about a value that was read.
   void error_at(const std::string& key, std::string cause, std::string remedy) {
     error(place_of(key), key, std::move(cause), std::move(remedy));
@@ -55,6 +62,9 @@ std::string nearest_key(std::string_view unknown, std::span<const KeySpec> keys)
 
 // Passphrases: their lengths, the files that hold them, and what a feed takes from its channel.
 void validate_srt(Config& config, ConfigProblems& problems);
+
+// Ladders: reads the presets and files that channels name.
+void validate_ladders(Config& config, ConfigProblems& problems);
 
 // Checks across values: references, duplicates, pairs that belong together.
 void validate_config(const ConfigSource& source, Config& config, ConfigProblems& problems);

@@ -12,6 +12,10 @@ constexpr std::string_view kAnonymousNames[] = {"allow", "edges"};
 constexpr std::string_view kLogLevelNames[] = {"debug", "info", "warn", "error"};
 constexpr std::string_view kLogFormatNames[] = {"logfmt", "json"};
 constexpr std::string_view kBondNames[] = {"broadcast", "backup"};
+// In the order of media::Codec.
+constexpr std::string_view kCodecNames[] = {"avc", "hevc", "av1", "aac"};
+constexpr std::string_view kRungRateNames[] = {"full", "half"};
+constexpr std::string_view kRungRangeNames[] = {"keep", "sdr"};
 constexpr std::string_view kEnterpriseNames[] = {"broadcaster", "iptv", "state-internet",
                                                  "private-internet"};
 
@@ -117,6 +121,10 @@ constexpr KeySpec kRoot[] = {
     {"web.root", KAPOK_KEY(web_root),
      "Folder of the web pages. Empty: the installed ones, or player/dist of the source tree.",
      kRestart},
+    {"transcoder.program", KAPOK_KEY(transcoder.program),
+     "What makes the rungs of channels with a ladder, one process each.", kRestart},
+    {"transcoder.ladders", KAPOK_KEY(transcoder.ladders),
+     "Folder of the ladder presets that channels name.", kReload},
     {"ledger.origin", KAPOK_KEY(ledger_origin),
      "The name of this log of hours, in every checkpoint: host/name, no spaces. Never change it "
      "once the log has entries.",
@@ -160,6 +168,54 @@ constexpr KeySpec kChannel[] = {
      kReload},
     {"srt_passphrase_file", KAPOK_KEY(srt_passphrase_file),
      "The same, in a file of its own with mode 0600.", kReload},
+    {"ladder", KAPOK_KEY(ladder),
+     "What is made of the source beside it: a preset's name (\"4k-sdr-museum\") or a file "
+     "(\"/etc/kapok/own.toml\"). Empty: the source alone is published.",
+     kReload},
+};
+#undef KAPOK_KEY
+
+#define KAPOK_KEY(member) [](Record r) -> Target { return &r.as<media::Ladder>().member; }
+constexpr KeySpec kLadder[] = {
+    {"engine", KAPOK_KEY(engine), "What encodes: ffmpeg.", kReload},
+    {"device", KAPOK_KEY(device), "Where: auto takes the best that this machine has.", kReload},
+};
+#undef KAPOK_KEY
+
+#define KAPOK_KEY(member) [](Record r) -> Target { return &r.as<media::VideoRung>().member; }
+constexpr KeySpec kVideoRung[] = {
+    {"name", KAPOK_KEY(name), "Of the rendition, in URLs: \"1080p\".", kReload, Form::required_id},
+    {"codec", [](Record r) { return choice(r.as<media::VideoRung>().codec, kCodecNames); },
+     "avc plays everywhere, hevc and av1 hold 10 bit and need a third less.", kReload},
+    {"height", KAPOK_KEY(height),
+     "Lines, even; the width follows the source's shape. A rung above the source is left out.",
+     kReload, Form::any, media::kMinRungHeight, media::kMaxRungHeight},
+    {"rate", [](Record r) { return choice(r.as<media::VideoRung>().rate, kRungRateNames); },
+     "Every frame of the source, or every second (50 to 25).", kReload},
+    {"bit_rate", KAPOK_KEY(bit_rate), "b/s; what 5_000_000 reads as.", kReload, Form::any,
+     media::kMinRungBitRate, media::kMaxRungBitRate},
+    {"vbv_ms", KAPOK_KEY(vbv_ms), "The mean over so many milliseconds never exceeds bit_rate.",
+     kReload, Form::any, media::kMinVbvMs, media::kMaxVbvMs},
+    {"bit_depth", KAPOK_KEY(bit_depth), "8 or 10.", kReload, Form::any, 8, 10},
+    {"range", [](Record r) { return choice(r.as<media::VideoRung>().range, kRungRangeNames); },
+     "An HDR source's range kept (10 bit), or tone-mapped to SDR. The rungs of one codec agree.",
+     kReload},
+    {"b_frames", KAPOK_KEY(b_frames),
+     "Pictures from both sides: fewer bits, but that many frames later.", kReload, Form::any, 0,
+     media::kMaxBFrames},
+    {"preset", KAPOK_KEY(preset), "The encoder's own word for speed against quality.", kReload},
+    {"tune", KAPOK_KEY(tune), "The encoder's own word for the kind of picture.", kReload},
+};
+#undef KAPOK_KEY
+
+#define KAPOK_KEY(member) [](Record r) -> Target { return &r.as<media::AudioRung>().member; }
+constexpr KeySpec kAudioRung[] = {
+    {"name", KAPOK_KEY(name), "Of the rendition, in URLs: \"stereo\".", kReload, Form::required_id},
+    {"codec", [](Record r) { return choice(r.as<media::AudioRung>().codec, kCodecNames); }, "aac.",
+     kReload},
+    {"channels", KAPOK_KEY(channels), "1, 2 or 6.", kReload, Form::any, 1, 6},
+    {"bit_rate", KAPOK_KEY(bit_rate), "b/s.", kReload, Form::any, media::kMinRungBitRate,
+     media::kMaxRungBitRate},
 };
 #undef KAPOK_KEY
 
@@ -242,6 +298,9 @@ constexpr SectionSpec kSections[] = {
      "A work's appearance on a channel; hours are counted for programmes only. Repeat "
      "`[[programme]]` for each.",
      kProgramme},
+    {"ladder file", "What a ladder's file holds at its top, each key once.", kLadder},
+    {"video", "A rung of a ladder's file. Repeat `[[video]]` for each.", kVideoRung},
+    {"audio", "A rung of a ladder's file. Repeat `[[audio]]` for each.", kAudioRung},
 };
 
 std::string in_quotes(std::string_view text) {
@@ -260,6 +319,7 @@ std::string in_quotes(std::string_view text) {
 struct TypeName {
   std::string_view operator()(Port*) const { return "port"; }
   std::string_view operator()(bool*) const { return "true or false"; }
+  std::string_view operator()(std::uint8_t*) const { return "whole number"; }
   std::string_view operator()(std::uint32_t*) const { return "whole number"; }
   std::string_view operator()(std::string*) const { return "text"; }
   std::string_view operator()(Secret*) const { return "secret text"; }
@@ -278,6 +338,7 @@ struct ValueText {
     return port->on() ? fmt::format("{}", port->number) : "\"off\"";
   }
   std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
+  std::string operator()(const std::uint8_t* value) const { return fmt::format("{}", *value); }
   std::string operator()(const std::uint32_t* value) const { return fmt::format("{}", *value); }
   std::string operator()(const std::string* text) const { return in_quotes(*text); }
   std::string operator()(const Secret* secret) const {
@@ -331,6 +392,15 @@ std::span<const KeySpec> work_keys() {
 }
 std::span<const KeySpec> programme_keys() {
   return kProgramme;
+}
+std::span<const KeySpec> ladder_keys() {
+  return kLadder;
+}
+std::span<const KeySpec> video_rung_keys() {
+  return kVideoRung;
+}
+std::span<const KeySpec> audio_rung_keys() {
+  return kAudioRung;
 }
 std::span<const SectionSpec> sections() {
   return kSections;

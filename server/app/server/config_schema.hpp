@@ -23,7 +23,7 @@ struct Choice {
 };
 
 // Where a value lives; the alternative is its type.
-using Target = std::variant<Port*, bool*, std::uint32_t*, std::string*, Secret*,
+using Target = std::variant<Port*, bool*, std::uint8_t*, std::uint32_t*, std::string*, Secret*,
                             std::filesystem::path*, microseconds*, ByteSize*, ByteBudget*,
                             std::optional<UtcTime>*, std::vector<std::string>*, Secrets*, Choice>;
 
@@ -67,6 +67,10 @@ std::span<const KeySpec> feed_keys();
 std::span<const KeySpec> enterprise_keys();
 std::span<const KeySpec> work_keys();
 std::span<const KeySpec> programme_keys();
+// Of a ladder's file: the ladder, a [[video]] rung, an [[audio]] rung.
+std::span<const KeySpec> ladder_keys();
+std::span<const KeySpec> video_rung_keys();
+std::span<const KeySpec> audio_rung_keys();
 std::span<const SectionSpec> sections();
 
 const KeySpec* find_key(std::span<const KeySpec> keys, std::string_view name);

@@ -254,6 +254,7 @@ void validate_config(const ConfigSource& source, Config& config, ConfigProblems&
   validate_edges(config, problems);
   validate_channels(config, problems);
   validate_srt(config, problems);
+  validate_ladders(config, problems);
   validate_programmes(config, problems);
 }
 

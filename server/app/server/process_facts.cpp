@@ -84,6 +84,11 @@ std::string process_metrics_text(const ProcessFacts& facts) {
   return out;
 }
 
+std::filesystem::path this_program() {
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/exe", ignored);
+}
+
 Result<std::uint64_t> raise_open_files() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)

@@ -24,6 +24,9 @@ struct ProcessFacts {
 ProcessFacts read_process_facts();
 std::string process_metrics_text(const ProcessFacts& facts);
 
+// Where the running program's file lies; empty: unknown.
+std::filesystem::path this_program();
+
 // Raises the soft limit of open files to the hard one; returns it.
 Result<std::uint64_t> raise_open_files();
 // A core file would hold publish keys and tokens. Also keeps other users' processes from tracing.

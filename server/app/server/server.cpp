@@ -11,6 +11,7 @@
 #include "server/app/server/config_catalogue.hpp"
 #include "server/app/server/config_print.hpp"
 #include "server/app/server/off_shard.hpp"
+#include "server/app/server/process_facts.hpp"
 #include "server/hours/rules/rule_set.hpp"
 #include "server/picture/channel/packager_rendering.hpp"
 
@@ -159,6 +160,7 @@ std::vector<channel::ChannelConfig> Server::channel_configs(const Config& config
       to.feeds.push_back(
           {feed.name, -static_cast<int>(feed.priority), credential(from.id, feed.name)});
     if (to.feeds.empty()) to.feeds.push_back({"main", 0, credential(from.id, "main")});
+    to.ladder = from.rungs;
     to.packager.channel = from.id;
     to.packager.directory = config.spool() / from.id;
     to.packager.segment_target = config.segment_target;
@@ -204,7 +206,10 @@ Result<void> Server::prepare_channels() {
           },
       .clock = clock_,
       .log = log_,
-      .metrics = metrics_};
+      .metrics = metrics_,
+      .transcoder = {config_.transcoder.program.empty() ? found_transcoder(this_program())
+                                                        : config_.transcoder.program,
+                     {}}};
   channels_ = std::make_unique<channel::ChannelDirectory>(std::move(services));
   feeds_ = std::make_unique<GuardedFeeds>(*channels_, shards_->executor(0), clock_, log_);
   return {};
@@ -217,9 +222,7 @@ WorkerThread& Server::writer_of(const boost::asio::any_io_executor& home) {
 }
 
 Result<void> Server::prepare_api() {
-  std::error_code ignored;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  const auto root = config_.web_root.empty() ? found_web_root(program) : config_.web_root;
+  const auto root = config_.web_root.empty() ? found_web_root(this_program()) : config_.web_root;
   if (root.empty()) {
     log_.warn("web.absent", {{"remedy", "build the pages with scripts/build, or set web.root"}});
   } else {

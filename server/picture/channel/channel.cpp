@@ -31,6 +31,8 @@ Channel::Channel(const ChannelConfig& config, ChannelServices services,
       segment_target_(config.packager.segment_target),
       services_(std::move(services)),
       era_(std::move(rendering), services_.clock, services_.log),
+      rungs_(services_.transcoder,
+             {services_.home, services_.clock, services_.log, services_.metrics, config.id}, era_),
       readers_(std::make_shared<FeedReaders>(
           services_.home,
           FeedReaders::Series{services_.metrics.gauge("kapok_channel_readers",
@@ -45,6 +47,7 @@ Channel::Channel(const ChannelConfig& config, ChannelServices services,
                                       "Eras begun: one more than discontinuities",
                                       {{"channel", config.id}})) {
   for (const FeedConfig& feed : config.feeds) feeds_.push_back(make_feed(feed));
+  rungs_.configure(config.ladder);
 }
 
 Channel::~Channel() {
@@ -117,6 +120,7 @@ Result<media::FeedAccess> Channel::subscribe(media::SubscribeRequest request) {
 void Channel::reconfigure(const ChannelConfig& config) {
   title_ = config.title;
   era_.set_window(config.packager.window, config.packager.window_bytes);
+  rungs_.configure(config.ladder);
   std::vector<Feed> wanted;
   for (const FeedConfig& feed : config.feeds) {
     Feed* old = find(feed.name);
@@ -139,6 +143,7 @@ Task<> Channel::close() {
   for (Feed& feed : feeds_)
     if (feed.session) end_session(feed, media::FeedEnd::error, "the channel is closing");
   readers_->close();
+  co_await rungs_.close();
   co_await era_.close();
 }
 
@@ -206,6 +211,7 @@ void Channel::break_era(FeedSession& session, std::string_view why) {
   services_.log.warn("feed.discontinuity", {{"feed", session.feed()}, {"why", why}});
   session.continuity_broken = true;
   session.wait_at_gate();
+  if (on_air_ == &session) rungs_.end();
 }
 
 FeedSession* Channel::chosen(MonoTime now) const {
@@ -280,6 +286,7 @@ void Channel::go_on_air(FeedSession& session) {
   on_air_ = &session;
   era_.set_live();
   live_.set(1);
+  const std::vector<packaging::RenditionTrack> tracks = request.tracks;
   const EraKeeper::Start start = era_.begin(std::move(request));
   if (start.new_era) eras_.increment();
   services_.log.info("feed.on_air", {{"feed", session.feed()}, {"new_era", start.new_era}});
@@ -290,6 +297,7 @@ void Channel::go_on_air(FeedSession& session) {
                             start.at - session.lead);
   session.leave_gate();
   session.show_all();
+  rungs_.start(tracks);
   readers_->start();
   for (const auto& [id, track] : session.tracks())
     if (track.rendered) readers_->track(track.rendered);
@@ -322,9 +330,11 @@ void Channel::put_out(FeedSession& session, const std::shared_ptr<const media::P
   }
   if (!track.rendered) {  // one that is packaged: the others are shown as they are announced
     era_.add_track(session.render(track, *packet));
+    rungs_.track({track.rendition, track.rendered});
     readers_->track(track.rendered);
   } else if (track.complete_at_next_sync && (packet->sync || !video)) {
     era_.update_track(session.render(track, *packet));
+    rungs_.track({track.rendition, track.rendered});
     readers_->track(track.rendered);
   }
   const Timescale timescale = track.rendered->timescale;
@@ -344,6 +354,8 @@ void Channel::put_out(FeedSession& session, const std::shared_ptr<const media::P
                                                   {"rendition", track.rendition},
                                                   {"why", appended.error().message}});
     return;
+  } else {
+    rungs_.packet(track.rendition, *out);
   }
   if (readers_->empty()) return;
   const bool entry = video ? packet->sync : !session.has_picture();
@@ -397,6 +409,7 @@ void Channel::end_session(Feed& feed, media::FeedEnd reason, std::string_view wh
       {{"feed", feed.name}, {"peer", session->peer()}, {"reason", name_of(reason)}, {"why", why}});
   if (on_air_ == session.get()) {
     on_air_ = nullptr;
+    rungs_.end();
     era_.set_idle();
     readers_->end(reason);
     live_.set(0);
@@ -417,6 +430,7 @@ ChannelFacts Channel::facts() const {
   facts.live_since = era_.live_since();
   facts.eras = era_.eras();
   facts.end = UtcTime(std::chrono::duration_cast<microseconds>(era_.end()));
+  facts.ladder = rungs_.facts();
   for (const Feed& feed : feeds_) {
     FeedFacts& out = facts.feeds.emplace_back();
     out.name = feed.name;

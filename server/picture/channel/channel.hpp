@@ -14,11 +14,12 @@
 #include "server/base/log.hpp"
 #include "server/base/metrics.hpp"
 #include "server/media/feed_source.hpp"
+#include "server/picture/channel/channel_facts.hpp"
 #include "server/picture/channel/era_keeper.hpp"
 #include "server/picture/channel/feed_choice.hpp"
 #include "server/picture/channel/feed_readers.hpp"
 #include "server/picture/channel/feed_session.hpp"
-#include "server/picture/channel/live_facts.hpp"
+#include "server/picture/channel/rungs.hpp"
 
 namespace kapok::channel {
 
@@ -35,6 +36,7 @@ struct ChannelConfig {
   std::string title;
   std::vector<FeedConfig> feeds;
   packaging::PackagerOptions packager;
+  std::optional<media::Ladder> ladder;
 };
 
 struct ChannelServices {
@@ -42,6 +44,7 @@ struct ChannelServices {
   const Clock& clock;
   Log log;
   Metrics& metrics;
+  ChildProgram transcoder;
 };
 
 class Channel {
@@ -105,6 +108,7 @@ class Channel {
   microseconds segment_target_;
   ChannelServices services_;
   EraKeeper era_;
+  Rungs rungs_;
   std::shared_ptr<FeedReaders> readers_;
   FeedChoice choice_;
   std::vector<Feed> feeds_;

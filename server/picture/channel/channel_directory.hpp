@@ -29,6 +29,7 @@ struct DirectoryServices {
   const Clock& clock;
   Log log;
   Metrics& metrics;
+  ChildProgram transcoder;
 };
 
 class ChannelDirectory final : public media::FeedDirectory, public media::FeedSource {

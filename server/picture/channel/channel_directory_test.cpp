@@ -45,7 +45,8 @@ struct Directory : ::testing::Test {
             },
         .clock = clock,
         .log = Log(),
-        .metrics = metrics};
+        .metrics = metrics,
+        .transcoder = {}};
     directory = std::make_unique<ChannelDirectory>(std::move(services));
   }
   ~Directory() override {

@@ -25,12 +25,12 @@ struct ChannelFixture : ::testing::Test {
 
   void make(std::vector<FeedConfig> feeds) {
     channel = std::make_unique<Channel>(
-        config(std::move(feeds)), ChannelServices{shard.get_executor(), clock, Log(), metrics},
+        config(std::move(feeds)), ChannelServices{shard.get_executor(), clock, Log(), metrics, {}},
         std::make_unique<RecordedRendering>(record));
     ASSERT_TRUE(channel->open());
   }
   static ChannelConfig config(std::vector<FeedConfig> feeds) {
-    return {.id = "demo", .title = "Demo", .feeds = std::move(feeds), .packager = {}};
+    return {.id = "demo", .title = "Demo", .feeds = std::move(feeds), .packager = {}, .ladder = {}};
   }
   void SetUp() override { make({{"main", 0, "secret"}}); }
   void TearDown() override { channel.reset(); }

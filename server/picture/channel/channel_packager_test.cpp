@@ -29,9 +29,9 @@ struct Live : ::testing::Test {
     options.channel = "demo";
     options.directory = folder.path();
     ChannelConfig config{
-        .id = "demo", .title = "", .feeds = {{"main", 0, "k"}}, .packager = options};
+        .id = "demo", .title = "", .feeds = {{"main", 0, "k"}}, .packager = options, .ladder = {}};
     channel = std::make_unique<Channel>(
-        config, ChannelServices{shard.get_executor(), clock, Log(), metrics},
+        config, ChannelServices{shard.get_executor(), clock, Log(), metrics, {}},
         make_packager_rendering(
             options, {shard.get_executor(), *writer, windows, evidence, clock, Log(), metrics}));
     ASSERT_TRUE(channel->open());

@@ -48,7 +48,7 @@ EraKeeper::Start EraKeeper::begin(AirRequest request) {
   feed_ = std::move(request.feed);
   tracks_ = request.tracks;
   last_.clear();
-  end_ = at;
+  era_start_ = end_ = at;
   ++eras_;
   const UtcTime start{std::chrono::duration_cast<microseconds>(at)};
   log_.info("era.started",
@@ -73,11 +73,25 @@ void EraKeeper::update_track(packaging::RenditionTrack track) {
 Result<void> EraKeeper::append(const std::string& rendition, const media::Packet& packet,
                                ChannelTime end) {
   go_on(packet.arrival, end);
+  return append_rising(rendition, packet);
+}
+
+Result<void> EraKeeper::append_rising(const std::string& rendition, const media::Packet& packet) {
   const auto [last, first] = last_.try_emplace(rendition, packet.dts);
   if (!first && packet.dts <= last->second)
     return fail(Errc::malformed, "dts {} does not follow {}", packet.dts.count, last->second.count);
   last->second = packet.dts;
   return rendering_->append(rendition, packet);
+}
+
+void EraKeeper::add_rung(packaging::RenditionTrack track) {
+  rendering_->add_track(std::move(track));
+}
+
+bool EraKeeper::covers(media::Ticks pts, media::Timescale timescale) const {
+  // Rounded to a timescale's ticks and back.
+  constexpr nanoseconds kRounding = microseconds(50);
+  return eras_ > 0 && media::to_nanoseconds(pts, timescale) + kRounding >= era_start_;
 }
 
 void EraKeeper::go_on(MonoTime arrival, ChannelTime end) {

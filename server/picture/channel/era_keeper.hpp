@@ -50,6 +50,23 @@ class EraKeeper {
   // The packet is in channel time; `end`: where the timeline now ends, as presented. Errors: the
   // rendering's, and a packet that does not follow the last one of its rendition.
   Result<void> append(const std::string& rendition, const media::Packet& packet, ChannelTime end);
+  // What a worker makes of the era's source. A rung joins the era when it can, misses what it must
+  // and decides nothing: where the timeline ends is the source's to say. It joins again when
+  // another worker has taken over.
+  void add_rung(packaging::RenditionTrack track);
+  void rung_away(const std::string& rung) { rendering_->track_away(rung); }
+  // Whether that moment belongs to the running era. Eras do not overlap in channel time, so this
+  // tells what a worker made of an earlier one.
+  bool covers(media::Ticks pts, media::Timescale timescale) const;
+  // Of a rung that has not joined this era yet: it completes the era before. Errors: those of
+  // append().
+  Result<void> append_rung(const std::string& rung, const media::Packet& packet) {
+    return append_rising(rung, packet);
+  }
+  // See packaging::Packager.
+  std::optional<std::uint64_t> open_segment(const std::string& rendition) const {
+    return rendering_->open_segment(rendition);
+  }
   // Something was put out that the rendering does not take.
   void go_on(MonoTime arrival, ChannelTime end);
   void set_window(microseconds window, std::uint64_t bytes) {
@@ -66,6 +83,7 @@ class EraKeeper {
 
  private:
   bool continues(const AirRequest& request) const;
+  Result<void> append_rising(const std::string& rendition, const media::Packet& packet);
 
   std::unique_ptr<Rendering> rendering_;
   const Clock& clock_;
@@ -75,6 +93,7 @@ class EraKeeper {
   ChannelClock era_clock_;
   std::map<std::string, media::Ticks, std::less<>> last_;  // dts by rendition, of this era
   MonoTime last_arrival_;
+  ChannelTime era_start_{0};
   ChannelTime end_{0};
   std::uint64_t eras_ = 0;
   std::optional<UtcTime> live_since_;

@@ -52,16 +52,6 @@ struct FeedFacts {
   std::optional<media::FeedEnd> last_end;  // how the publisher before this one ended
 };
 
-struct ChannelFacts {
-  std::string id;
-  std::string title;
-  bool live = false;
-  std::optional<UtcTime> live_since;
-  std::uint64_t eras = 0;  // started since the server started
-  UtcTime end;             // of the channel's timeline
-  std::vector<FeedFacts> feeds;
-};
-
 // Rates of one track over its last whole seconds of media time.
 class TrackMeter {
  public:

@@ -17,11 +17,15 @@ class PackagerRendering final : public Rendering {
   void add_track(packaging::RenditionTrack track) override {
     packager_.add_track(std::move(track));
   }
+  void track_away(const std::string& rendition) override { packager_.track_away(rendition); }
   void update_track(packaging::RenditionTrack track) override {
     packager_.update_track(std::move(track));
   }
   Result<void> append(const std::string& rendition, const media::Packet& packet) override {
     return packager_.append(rendition, packet);
+  }
+  std::optional<std::uint64_t> open_segment(const std::string& rendition) const override {
+    return packager_.open_segment(rendition);
   }
   void set_window(microseconds window, std::uint64_t bytes) override {
     packager_.set_window(window, bytes);

@@ -1,6 +1,7 @@
 // Tests only: a rendering that writes down what it was asked for.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,9 +24,11 @@ struct RenderingRecord {
   std::vector<Era> eras;
   std::vector<packaging::RenditionTrack> added;
   std::vector<packaging::RenditionTrack> updated;
+  std::vector<std::string> away;
   std::vector<Appended> packets;
   int lives = 0;
   int idles = 0;
+  std::map<std::string, std::uint64_t> open_segments;
   bool closed = false;
   microseconds window{0};
   std::uint64_t window_bytes = 0;
@@ -49,12 +52,18 @@ class RecordedRendering final : public Rendering {
   void add_track(packaging::RenditionTrack track) override {
     record_->added.push_back(std::move(track));
   }
+  void track_away(const std::string& rendition) override { record_->away.push_back(rendition); }
   void update_track(packaging::RenditionTrack track) override {
     record_->updated.push_back(std::move(track));
   }
   Result<void> append(const std::string& rendition, const media::Packet& packet) override {
     record_->packets.push_back({rendition, packet, record_->eras.size() - 1});
     return {};
+  }
+  std::optional<std::uint64_t> open_segment(const std::string& rendition) const override {
+    const auto found = record_->open_segments.find(rendition);
+    if (found == record_->open_segments.end()) return std::nullopt;
+    return found->second;
   }
   void set_window(microseconds window, std::uint64_t bytes) override {
     record_->window = window;

@@ -5,6 +5,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,10 @@ class Rendering {
   virtual Result<UtcTime> open() = 0;
   virtual void start_era(UtcTime start, std::vector<packaging::RenditionTrack> tracks) = 0;
   virtual void add_track(packaging::RenditionTrack track) = 0;
+  virtual void track_away(const std::string& rendition) = 0;
   virtual void update_track(packaging::RenditionTrack track) = 0;
   virtual Result<void> append(const std::string& rendition, const media::Packet& packet) = 0;
+  virtual std::optional<std::uint64_t> open_segment(const std::string& rendition) const = 0;
   virtual void set_window(microseconds window, std::uint64_t bytes) = 0;
   virtual void feed_live() = 0;
   virtual void feed_idle() = 0;

@@ -1,0 +1,191 @@
+#include "server/picture/channel/rungs.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace kapok::channel {
+
+Rungs::Rungs(ChildProgram transcoder, WorkerServices services, EraKeeper& era)
+    : services_(services),
+      era_(era),
+      worker_(std::move(transcoder), WorkerLimits{}, std::move(services), *this) {}
+
+Rungs::~Rungs() = default;
+
+void Rungs::configure(std::optional<media::Ladder> ladder) {
+  if (ladder_ == ladder) return;
+  ladder_ = std::move(ladder);
+  fit();
+}
+
+void Rungs::start(const std::vector<packaging::RenditionTrack>& tracks) {
+  worker_.discontinuity();
+  video_.reset();
+  audio_.reset();
+  segment_.reset();
+  std::vector<packaging::RenditionTrack> taken;
+  for (const packaging::RenditionTrack& track : tracks)
+    if (take(track)) taken.push_back(track);
+  fit();
+  for (const packaging::RenditionTrack& track : taken) worker_.track(track.track);
+}
+
+void Rungs::track(const packaging::RenditionTrack& track) {
+  if (!take(track)) return;
+  fit();
+  worker_.track(track.track);
+}
+
+// Rungs are made of the first video and the first sound.
+bool Rungs::take(const packaging::RenditionTrack& track) {
+  auto& slot = track.track->kind == media::TrackKind::video ? video_ : audio_;
+  if (slot && slot->rendition != track.rendition) return false;
+  slot = track;
+  return true;
+}
+
+// Which rungs there are for what is on air now. While nothing is, those of the last source.
+void Rungs::fit() {
+  media::FittedLadder fitted;
+  if (ladder_ && (video_ || audio_))
+    fitted = media::rungs_for(*ladder_, video_ ? video_->track->video() : nullptr,
+                              audio_ ? audio_->track->audio() : nullptr);
+  if (fitted.left_out.size() != left_out_.size() || fitted.ladder != fitted_)
+    for (const media::RungLeftOut& left : fitted.left_out)
+      services_.log.warn("ladder.rung_left_out", {{"rung", left.rung}, {"why", left.why}});
+  left_out_ = std::move(fitted.left_out);
+  if (fitted.ladder == fitted_) return;
+  fitted_ = std::move(fitted.ladder);
+  for (const auto& [name, rung] : rungs_)
+    if (rung.track) era_.rung_away(name);
+  rungs_.clear();
+  for (const media::VideoRung& rung : fitted_.video) make_rung(rung.name, rung.bit_rate);
+  for (const media::AudioRung& rung : fitted_.audio) make_rung(rung.name, rung.bit_rate);
+  if (rungs_.empty())
+    worker_.rest();
+  else
+    worker_.make(fitted_);
+}
+
+void Rungs::make_rung(const std::string& name, std::uint32_t bit_rate) {
+  const MetricLabels labels{{"channel", services_.channel}, {"rung", name}};
+  Metrics& metrics = services_.metrics;
+  Rung& rung = rungs_[name];
+  rung.bit_rate = bit_rate;
+  rung.facts.track.rendition = name;
+  rung.packets =
+      &metrics.counter("kapok_rung_packets_total", "Packets that came of the rung", labels);
+  rung.bytes = &metrics.counter("kapok_rung_bytes_total", "Their payload", labels);
+  rung.dropped = &metrics.counter("kapok_rung_dropped_packets_total",
+                                  "Of them, those of an earlier era or out of order", labels);
+  rung.shed = &metrics.counter(
+      "kapok_rung_shed_frames_total",
+      "Frames that the transcoder left out because the machine was too slow", labels);
+}
+
+void Rungs::packet(const std::string& rendition, const media::Packet& packet) {
+  if (rungs_.empty()) return;
+  if (video_ && rendition == video_->rendition) {
+    // Which packets begin segments is the packager's to say. Until it knows, all that could.
+    const auto segment = era_.open_segment(rendition);
+    const bool begins = !segment || segment != segment_;
+    segment_ = segment;
+    newest_ = std::max(newest_, media::to_nanoseconds(packet.pts, video_->track->timescale));
+    worker_.packet(packet, packet.sync && begins ? SegmentStart::yes : SegmentStart::no);
+  } else if (audio_ && rendition == audio_->rendition) {
+    if (!video_)
+      newest_ = std::max(newest_, media::to_nanoseconds(packet.pts, audio_->track->timescale));
+    worker_.packet(packet, SegmentStart::no);
+  }
+}
+
+void Rungs::end() {
+  worker_.discontinuity();
+}
+
+Task<> Rungs::close() {
+  return worker_.close();
+}
+
+void Rungs::rung_track(const std::string& name, std::shared_ptr<const media::Track> track) {
+  const auto found = rungs_.find(name);
+  if (found == rungs_.end()) return;
+  Rung& rung = found->second;
+  rung.track = std::move(track);
+  rung.joined = 0;
+  TrackFacts& facts = rung.facts.track;
+  facts.id = rung.track->id;
+  facts.kind = rung.track->kind;
+  facts.codec = rung.track->codec;
+  facts.codec_string = rung.track->codec_string;
+  facts.language = rung.track->language;
+  if (const auto* video = rung.track->video()) facts.video = *video;
+  if (const auto* audio = rung.track->audio()) facts.audio = *audio;
+}
+
+void Rungs::rung_packet(const std::string& name, media::Packet packet) {
+  const auto found = rungs_.find(name);
+  if (found == rungs_.end()) return;
+  Rung& rung = found->second;
+  rung.packets->increment();
+  rung.bytes->add(static_cast<double>(packet.payload.size()));
+  if (!rung.track) return drop(rung, name, "its track was never told");
+  const media::Timescale timescale = rung.track->timescale;
+  rung.newest = media::to_nanoseconds(packet.pts, timescale);
+  rung.meter.add(media::to_nanoseconds(packet.dts, timescale), packet.payload.size(), packet.sync);
+  const bool current = era_.covers(packet.pts, timescale);
+  if (current && rung.joined != era_.eras()) {
+    era_.add_rung({name, rung.track, packaging::Origin::rung, rung.bit_rate});
+    rung.joined = era_.eras();
+  }
+  // Until a rung joins the new era it completes its last segments of the one before.
+  if (!current && rung.joined == era_.eras()) return drop(rung, name, "it is of an earlier era");
+  if (auto appended = era_.append_rung(name, packet); !appended)
+    drop(rung, name, appended.error().message);
+}
+
+void Rungs::drop(Rung& rung, const std::string& name, std::string_view why) {
+  ++rung.facts.dropped_packets;
+  rung.dropped->increment();
+  if (!std::exchange(rung.told_of_refusal, true))
+    services_.log.warn("rung.packet_refused", {{"rung", name}, {"why", why}});
+}
+
+void Rungs::rung_shed(const std::string& name, std::uint64_t frames) {
+  const auto found = rungs_.find(name);
+  if (found == rungs_.end()) return;
+  std::uint64_t& before = found->second.facts.frames_shed;
+  if (frames > before) found->second.shed->add(static_cast<double>(frames - before));
+  before = frames;
+}
+
+void Rungs::worker_ended() {
+  for (auto& [name, rung] : rungs_) {
+    if (std::exchange(rung.track, nullptr)) era_.rung_away(name);
+    rung.joined = 0;
+    rung.facts.frames_shed = 0;
+  }
+}
+
+std::optional<LadderFacts> Rungs::facts() const {
+  if (!ladder_) return std::nullopt;
+  LadderFacts facts;
+  facts.name = ladder_->name;
+  facts.left_out = left_out_;
+  worker_.fill(facts.worker);
+  const auto add = [&](const std::string& name) {
+    const auto found = rungs_.find(name);
+    if (found == rungs_.end()) return;
+    const Rung& rung = found->second;
+    RungFacts& out = facts.rungs.emplace_back(rung.facts);
+    rung.meter.fill(out.track);
+    if (rung.track && rung.newest > nanoseconds::zero())
+      out.lag = std::chrono::duration_cast<microseconds>(
+          std::max(nanoseconds::zero(), newest_ - rung.newest));
+  };
+  for (const media::VideoRung& rung : fitted_.video) add(rung.name);
+  for (const media::AudioRung& rung : fitted_.audio) add(rung.name);
+  return facts;
+}
+
+}  // namespace kapok::channel

@@ -1,0 +1,101 @@
+#include "server/picture/channel/worker_child_test.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <string_view>
+#include <vector>
+
+#include "server/picture/wire/reader.hpp"
+#include "server/picture/wire/writer.hpp"
+
+namespace kapok::channel {
+namespace {
+
+class Child {
+ public:
+  explicit Child(std::string_view how) : how_(how) {}
+
+  int run() {
+    if (how_ == "garbage") {
+      const Bytes noise(4096, std::byte{0x5a});
+      write_all(noise);
+      return wait_for_end();
+    }
+    if (how_ == "mute") return wait_for_end();
+    say(wire::WorkerHello{wire::kVersion, "test", how_});
+    if (how_ == "silent" || how_ == "deaf") return wait_for_end();
+    while (how_ == "flood") say(wire::Notice{LogLevel::info, "test.flood", std::string(500, 'x')});
+    wire::Reader<wire::ToWorker> reader;
+    while (true) {
+      pollfd there{ChildProcess::kSocket, POLLIN, 0};
+      if (::poll(&there, 1, 20) == 0) {
+        say(wire::Heartbeat{.decoded = packets_, .rungs = {}});
+        continue;
+      }
+      const auto room = reader.room();
+      const ssize_t size = ::read(ChildProcess::kSocket, room.data(), room.size());
+      if (size <= 0) return 0;
+      std::vector<wire::ToWorker> messages;
+      if (!reader.filled(static_cast<std::size_t>(size), messages)) return 3;
+      for (wire::ToWorker& message : messages)
+        if (const int status = take(message); status >= 0) return status;
+    }
+  }
+
+ private:
+  // An exit status, or -1: go on.
+  int take(wire::ToWorker& message) {
+    if (auto* ladder = std::get_if<media::Ladder>(&message)) ladder_ = std::move(*ladder);
+    if (auto* track = std::get_if<wire::SourceTrack>(&message))
+      for (const media::VideoRung& rung : ladder_.video)
+        say(wire::RungTrack{rung.name, track->track});
+    if (std::holds_alternative<wire::Discontinuity>(message))
+      say(wire::Notice{LogLevel::info, "test.discontinuity", "seen"});
+    if (auto* packet = std::get_if<wire::SourcePacket>(&message)) {
+      if (how_ == "crash") return 7;
+      ++packets_;
+      packet->packet.sync = packet->segment_start;
+      for (const media::VideoRung& rung : ladder_.video)
+        say(wire::RungPacket{rung.name, packet->packet});
+    }
+    if (std::holds_alternative<wire::Drain>(message) && how_ != "stubborn") {
+      say(wire::Drained{});
+      return 0;
+    }
+    return -1;
+  }
+  static int wait_for_end() {
+    pollfd there{ChildProcess::kSocket, 0, 0};  // POLLHUP only
+    ::poll(&there, 1, -1);
+    return 0;
+  }
+  static void write_all(ByteSpan bytes) {
+    while (!bytes.empty()) {
+      const ssize_t size = ::send(ChildProcess::kSocket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (size <= 0) ::_exit(4);
+      bytes = bytes.subspan(static_cast<std::size_t>(size));
+    }
+  }
+  static void say(const wire::FromWorker& message) {
+    const auto encoded = wire::encode(message);
+    if (!encoded) ::_exit(5);
+    write_all(encoded->head.bytes());
+    write_all(encoded->payload.bytes());
+  }
+
+  std::string how_;
+  media::Ladder ladder_;
+  std::uint64_t packets_ = 0;
+};
+
+// Before gtest's main; glibc hands constructors the arguments too.
+__attribute__((constructor)) void run_as_child(int count, char** arguments) {
+  constexpr std::string_view kOption = "--child=";
+  if (count < 2 || !std::string_view(arguments[1]).starts_with(kOption)) return;
+  ::_exit(Child(std::string_view(arguments[1]).substr(kOption.size())).run());
+}
+
+}  // namespace
+}  // namespace kapok::channel
