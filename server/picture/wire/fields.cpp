@@ -81,7 +81,11 @@ Result<void> write_name(ByteWriter& out, std::string_view name) {
 
 Result<std::string> read_name(ByteReader& in) {
   const std::uint8_t size = KAPOK_TRY(in.u8());
-  return std::string(as_text(KAPOK_TRY(in.take(size))));
+  const std::string_view name = as_text(KAPOK_TRY(in.take(size)));
+  // Logs, labels and the API show it.
+  if (!std::ranges::all_of(name, [](char c) { return c >= 0x20 && c < 0x7f; }))
+    return fail(Errc::malformed, "a name with unprintable characters");
+  return std::string(name);
 }
 
 Result<std::string> read_rung_name(ByteReader& in) {

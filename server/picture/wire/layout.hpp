@@ -1,6 +1,6 @@
 // The bytes of the wire between a channel and its worker. Everything is big-endian; `text` is a
-// length (u8 for a name, u16 for prose) and that many bytes; a time is a signed 64-bit count of
-// ticks. Each message is a header and a body:
+// length (u8 for a name, which is printable ASCII; u16 for prose) and that many bytes; a time is a
+// signed 64-bit count of ticks. Each message is a header and a body:
 //
 //   0  4  magic "KpkW"         8  4  length of the body, at most max_body_bytes(type)
 //   4  1  type                12  .  the body, by type; what is left over is an error
