@@ -66,6 +66,14 @@ struct Writer {
   }
 };
 
+// A sequence header, which has a time but no frame. [FLV 10.1 E.4.2.1, E.4.3.1; Enhanced RTMP v2]
+bool is_header(const Tag& tag) {
+  if (tag.body.size() < 2) return true;
+  const bool extended =
+      tag.type == MessageType::video && (tag.body[0] & std::byte{0x80}) != std::byte{0};
+  return extended ? (tag.body[0] & std::byte{0x0F}) == std::byte{0} : tag.body[1] == std::byte{0};
+}
+
 // How long a frame of the file's video (or else audio) lasts: a loop ends that much after its last.
 std::uint32_t usual_step(const std::vector<Tag>& tags, MessageType type) {
   std::vector<std::uint32_t> steps;
@@ -102,8 +110,13 @@ Result<PushScript> PushScript::load(const std::filesystem::path& flv, std::uint3
   std::uint32_t step = usual_step(tags, MessageType::video);
   MessageType pacing = MessageType::video;
   if (step == 0) step = usual_step(tags, pacing = MessageType::audio);
-  for (const Tag& tag : tags)
-    if (tag.type == pacing) script.loop_ms_ = std::max(script.loop_ms_, tag.timestamp + step);
+  // From the first frame to one frame after the last, so that no gap is seen where the loop closes.
+  std::optional<std::uint32_t> first_frame;
+  for (const Tag& tag : tags) {
+    if (tag.type != pacing || is_header(tag)) continue;
+    if (!first_frame) first_frame = tag.timestamp;
+    script.loop_ms_ = std::max(script.loop_ms_, tag.timestamp + step - *first_frame);
+  }
   for (const Tag& tag : tags) script.loop_ms_ = std::max(script.loop_ms_, tag.timestamp);
 
   struct Range {
