@@ -86,40 +86,41 @@ Result<void> KeyBook::save(const std::map<Feed, std::string>& made) const {
   return access::write_secret_file(file_, as_bytes(text));
 }
 
-Result<std::string> KeyBook::make(const std::string& channel, const std::string& feed) {
-  const std::lock_guard lock(mutex_);
-  const auto known = configured_.find({channel, feed});
+Result<void> KeyBook::check_is_ours(const Feed& feed) const {
+  const auto known = configured_.find(feed);
   if (known == configured_.end())
-    return fail(Errc::not_found, "channel {} has no feed {}", channel, feed);
+    return fail(Errc::not_found, "channel {} has no feed {}", feed.first, feed.second);
   if (!known->second.empty())
     return fail(
         Errc::conflict,
         "the key of this feed stands in the configuration file: remove it there and reload");
-  std::string key = access::make_publish_key();
-  auto made = made_;
-  made[{channel, feed}] = access::hash_publish_key(key, pepper_);
+  return {};
+}
+
+Result<void> KeyBook::put(std::map<Feed, std::string> made) {
   auto keys = KAPOK_TRY(table(configured_, made));
   KAPOK_TRY(save(made));
   made_ = std::move(made);
   keys_ = std::make_shared<const access::PublishKeys>(std::move(keys));
+  return {};
+}
+
+Result<std::string> KeyBook::make(const std::string& channel, const std::string& feed) {
+  const std::lock_guard lock(mutex_);
+  KAPOK_TRY(check_is_ours({channel, feed}));
+  std::string key = access::make_publish_key();
+  auto made = made_;
+  made[{channel, feed}] = access::hash_publish_key(key, pepper_);
+  KAPOK_TRY(put(std::move(made)));
   return key;
 }
 
 Result<void> KeyBook::revoke(const std::string& channel, const std::string& feed) {
   const std::lock_guard lock(mutex_);
-  const auto known = configured_.find({channel, feed});
-  if (known == configured_.end())
-    return fail(Errc::not_found, "channel {} has no feed {}", channel, feed);
-  if (!known->second.empty())
-    return fail(
-        Errc::conflict,
-        "the key of this feed stands in the configuration file: remove it there and reload");
+  KAPOK_TRY(check_is_ours({channel, feed}));
   auto made = made_;
   if (made.erase({channel, feed}) == 0) return fail(Errc::not_found, "feed {} has no key", feed);
-  auto keys = KAPOK_TRY(table(configured_, made));
-  KAPOK_TRY(save(made));
-  made_ = std::move(made);
-  keys_ = std::make_shared<const access::PublishKeys>(std::move(keys));
+  KAPOK_TRY(put(std::move(made)));
   return {};
 }
 

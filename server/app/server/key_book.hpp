@@ -43,6 +43,10 @@ class KeyBook {
       : file_(std::move(file)), pepper_(std::move(pepper)) {}
   Result<void> read();
   Result<void> save(const std::map<Feed, std::string>& made) const;
+  // Errors: not_found; conflict (its key stands in the configuration).
+  Result<void> check_is_ours(const Feed& feed) const;
+  // Saves, then uses these made keys.
+  Result<void> put(std::map<Feed, std::string> made);
   Result<access::PublishKeys> table(const std::map<Feed, std::string>& configured,
                                     const std::map<Feed, std::string>& made) const;
 
