@@ -1,9 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <numeric>
 #include <pugixml.hpp>
+#include <tuple>
+#include <vector>
 
 #include "server/picture/packaging/listing.hpp"
 
@@ -109,12 +110,14 @@ void write_representation(pugi::xml_node set, const Era& era, const RenditionLis
       media::from_microseconds(era.segment_duration, info.timescale).count;
   segments.append_attribute("startNumber") = era.base;
   segments.append_attribute("presentationTimeOffset") = start;
-  // The first chunk can be fetched one part after the segment began: that is the real delay.
-  segments.append_attribute("availabilityTimeOffset") =
-      fmt::format("{:.3f}",
-                  static_cast<double>((era.segment_duration - info.part_target).count()) / 1e6)
-          .c_str();
-  segments.append_attribute("availabilityTimeComplete") = "false";
+  // The first chunk can be fetched one part after the segment began, and a rung's by its delay
+  // later: that is the real delay. One that is later than a whole segment is not offered in chunks.
+  const microseconds offset = era.segment_duration - info.part_target - info.delay;
+  if (offset > microseconds(0)) {
+    segments.append_attribute("availabilityTimeOffset") =
+        fmt::format("{:.3f}", static_cast<double>(offset.count()) / 1e6).c_str();
+    segments.append_attribute("availabilityTimeComplete") = "false";
+  }
   segments.append_attribute("initialization") =
       fmt::format("{}/{}", info.id, listing.init->name).c_str();
   segments.append_attribute("media") =
@@ -122,15 +125,91 @@ void write_representation(pugi::xml_node set, const Era& era, const RenditionLis
           .c_str();
 }
 
+struct Set {
+  std::string key;
+  std::vector<const RenditionListing*> members;
+  unsigned id = 0;
+  unsigned priority = 0;  // 0: none
+};
+
+media::DynamicRange range_of(const Set& set) {
+  const media::VideoFacts* video = set.members.front()->init->track->video();
+  return video ? media::dynamic_range_of(video->colour) : media::DynamicRange::sdr;
+}
+
 // Representations in one set can be switched between: same kind, language, codec, dynamic range.
+// Two sounds that a feed brought are two contents, whatever their parameters.
 std::string set_key(const RenditionListing& listing) {
   const media::Track& track = *listing.init->track;
   if (const media::VideoFacts* video = track.video())
-    return fmt::format("0video {} {}", media::name_of(track.codec),
+    return fmt::format("video {} {}", media::name_of(track.codec),
                        static_cast<int>(media::dynamic_range_of(video->colour)));
   const media::AudioFacts* audio = track.audio();
-  return fmt::format("1audio {} {} {}", listing.info.language, media::name_of(track.codec),
+  return fmt::format("audio {} {} {}", listing.info.language, media::name_of(track.codec),
                      audio ? audio->channels : 0);
+}
+
+std::vector<Set> sets_of(const EraListing& listing, media::TrackKind kind) {
+  std::vector<Set> sets;
+  for (const RenditionListing& rendition : listing.renditions) {
+    if (rendition.info.kind != kind) continue;
+    const std::string key = set_key(rendition);
+    const bool another = kind == media::TrackKind::audio && !rendition.info.rung;
+    const auto found = std::ranges::find(sets, key, &Set::key);
+    if (found == sets.end() || another)
+      sets.push_back({key, {&rendition}, 0, 0});
+    else
+      found->members.push_back(&rendition);
+  }
+  return sets;
+}
+
+// Who can play several sets takes the one of the highest priority, and may stay in it: so one that
+// offers a choice of rates comes before one that does not, then HDR before SDR, then the newer
+// codec.
+void rank(std::vector<Set>& videos) {
+  if (videos.size() < 2) return;
+  std::vector<Set*> order;
+  for (Set& set : videos) order.push_back(&set);
+  std::ranges::sort(order, {}, [](const Set* set) {
+    return std::tuple(set->members.size() > 1, range_of(*set) != media::DynamicRange::sdr,
+                      set->members.front()->init->track->codec, set->key);
+  });
+  unsigned priority = 0;
+  for (Set* set : order) set->priority = ++priority;
+}
+
+// [ISO/IEC 23009-1 5.3.3.5] the sets that a player may switch to in the middle: the same pictures
+// at the same times, cut alike, in another codec. Not in another dynamic range: that would be seen.
+std::string switchable_from(const Set& set, const std::vector<Set>& videos) {
+  std::string ids;
+  for (const Set& other : videos)
+    if (&other != &set && range_of(other) == range_of(set))
+      ids += fmt::format("{}{}", ids.empty() ? "" : ",", other.id);
+  return ids;
+}
+
+void write_property(pugi::xml_node set, const char* scheme, const std::string& value) {
+  pugi::xml_node node = set.append_child("SupplementalProperty");
+  node.append_attribute("schemeIdUri") = scheme;
+  node.append_attribute("value") = value.c_str();
+}
+
+pugi::xml_node write_set(pugi::xml_node period, const Set& members) {
+  const media::Track& track = *members.members.front()->init->track;
+  const RenditionInfo& info = members.members.front()->info;
+  pugi::xml_node set = period.append_child("AdaptationSet");
+  set.append_attribute("id") = members.id;
+  set.append_attribute("contentType") = track.video() ? "video" : "audio";
+  set.append_attribute("mimeType") = track.video() ? "video/mp4" : "audio/mp4";
+  if (!info.language.empty()) set.append_attribute("lang") = info.language.c_str();
+  set.append_attribute("segmentAlignment") = "true";
+  const bool independent = std::ranges::all_of(
+      members.members, [](const auto* member) { return member->info.independent_segments; });
+  if (independent) set.append_attribute("startWithSAP") = 1;
+  if (members.priority > 0) set.append_attribute("selectionPriority") = members.priority;
+  if (const media::VideoFacts* video = track.video()) write_colour(set, *video);
+  return set;
 }
 
 void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListing* before) {
@@ -139,42 +218,34 @@ void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListin
   period.append_attribute("start") = xs_duration(listing.era.start_utc.time_since_epoch()).c_str();
   if (listing.duration)
     period.append_attribute("duration") = xs_duration(*listing.duration).c_str();
-  std::map<std::string, std::vector<const RenditionListing*>> sets;
-  for (const RenditionListing& rendition : listing.renditions) {
-    if (rendition.info.kind != media::TrackKind::video &&
-        rendition.info.kind != media::TrackKind::audio)
-      continue;
-    sets[set_key(rendition)].push_back(&rendition);
-  }
+  std::vector<Set> videos = sets_of(listing, media::TrackKind::video);
+  std::vector<Set> sounds = sets_of(listing, media::TrackKind::audio);
+  std::ranges::sort(
+      sounds, {}, [](const Set& set) { return std::pair(set.key, set.members.front()->info.id); });
   unsigned id = 0;
-  bool first_audio = true;
-  for (const auto& [key, members] : sets) {
-    const media::Track& track = *members.front()->init->track;
-    const RenditionInfo& info = members.front()->info;
-    pugi::xml_node set = period.append_child("AdaptationSet");
-    set.append_attribute("id") = id++;
-    set.append_attribute("contentType") = track.video() ? "video" : "audio";
-    set.append_attribute("mimeType") = track.video() ? "video/mp4" : "audio/mp4";
-    if (!info.language.empty()) set.append_attribute("lang") = info.language.c_str();
-    set.append_attribute("segmentAlignment") = "true";
-    const bool independent = std::all_of(members.begin(), members.end(), [](const auto* member) {
-      return member->info.independent_segments;
-    });
-    if (independent) set.append_attribute("startWithSAP") = 1;
-    if (const media::VideoFacts* video = track.video()) write_colour(set, *video);
+  for (Set& set : videos) set.id = id++;
+  for (Set& set : sounds) set.id = id++;
+  rank(videos);
+  const auto write = [&](const Set& members, bool main) {
+    pugi::xml_node set = write_set(period, members);
+    if (const std::string ids = switchable_from(members, videos);
+        members.members.front()->info.kind == media::TrackKind::video && !ids.empty())
+      write_property(set, "urn:mpeg:dash:adaptation-set-switching:2016", ids);
     // [ISO/IEC 23009-1 5.3.2.4] an era that only re-anchored the grid plays on without a seam.
-    if (before && before->era.discontinuity_sequence == listing.era.discontinuity_sequence) {
-      pugi::xml_node continuity = set.append_child("SupplementalProperty");
-      continuity.append_attribute("schemeIdUri") = "urn:mpeg:dash:period-continuity:2015";
-      continuity.append_attribute("value") = fmt::format("era-{}", before->era.id).c_str();
-    }
-    const bool main = track.video() || first_audio;
-    if (track.audio()) first_audio = false;
+    if (before && before->era.discontinuity_sequence == listing.era.discontinuity_sequence)
+      write_property(set, "urn:mpeg:dash:period-continuity:2015",
+                     fmt::format("era-{}", before->era.id));
     pugi::xml_node role = set.append_child("Role");
     role.append_attribute("schemeIdUri") = "urn:mpeg:dash:role:2011";
     role.append_attribute("value") = main ? "main" : "alternate";
-    for (const RenditionListing* member : members) write_representation(set, listing.era, *member);
-  }
+    for (const RenditionListing* member : members.members)
+      write_representation(set, listing.era, *member);
+  };
+  for (const Set& set : videos) write(set, true);
+  for (const Set& set : sounds)
+    write(set, &set == &sounds.front() || (set.members.front()->info.rung &&
+                                           set.members.front()->info.language ==
+                                               sounds.front().members.front()->info.language));
 }
 
 struct TextWriter final : pugi::xml_writer {
@@ -222,9 +293,14 @@ std::string write_dash_manifest(const std::vector<EraListing>& eras, UtcTime pub
   service.append_attribute("id") = 0;
   pugi::xml_node latency = service.append_child("Latency");
   latency.append_attribute("referenceId") = 0;
-  latency.append_attribute("target") = kLatencyTarget.count();
+  // Every rendition must be there by then, or who switches to a slow rung would stall.
+  microseconds slowest{0};
+  for (const RenditionListing& rendition : eras.back().renditions)
+    slowest = std::max(slowest, rendition.info.delay);
+  const milliseconds target = kLatencyTarget + std::chrono::ceil<milliseconds>(slowest);
+  latency.append_attribute("target") = target.count();
   latency.append_attribute("min") = kLatencyMin.count();
-  latency.append_attribute("max") = kLatencyMax.count();
+  latency.append_attribute("max") = std::max(kLatencyMax, 2 * target).count();
   pugi::xml_node rate = service.append_child("PlaybackRate");
   rate.append_attribute("min") = "0.96";
   rate.append_attribute("max") = "1.04";

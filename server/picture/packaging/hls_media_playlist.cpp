@@ -121,7 +121,8 @@ std::string HlsMediaPlaylist::header(const Entry& first) const {
   const double target = info_.target_duration_s;
   // Rounded up: no listed part may look longer than the target only for want of decimals.
   const double part_target = static_cast<double>((info_.part_target.count() + 9) / 10) / 100'000;
-  const double hold_back = std::max(3 * part_target, seconds_of(kMinPartHoldBack));
+  const double hold_back =
+      std::max(3 * part_target, seconds_of(kMinPartHoldBack)) + seconds_of(ahead_);
   // [RFC 8216bis 4.4.3.3] the discontinuity sequence is that of the first listed segment before its
   // own EXT-X-DISCONTINUITY counts.
   const std::uint32_t sequence =

@@ -38,6 +38,9 @@ class HlsMediaPlaylist {
   void expire_before(std::uint64_t number);
   void set_hint(std::optional<std::uint64_t> part) { hint_ = part; }
   void set_reports(std::vector<RenditionReport> reports) { reports_ = std::move(reports); }
+  // How much earlier its parts come than those of the slowest rendition: who plays this one stays
+  // so much further behind its end, or a switch to that one would stall.
+  void set_ahead(microseconds ahead) { ahead_ = ahead; }
 
   bool empty() const { return settled_.empty() && recent_.empty(); }
   std::uint64_t first_number() const;
@@ -73,6 +76,7 @@ class HlsMediaPlaylist {
   std::deque<Recent> recent_;     // with parts; the last one may be open
   std::optional<std::uint64_t> hint_;
   std::vector<RenditionReport> reports_;
+  microseconds ahead_{0};
 };
 
 // Seconds with five decimals, from ticks: exact to 10 us whatever the timescale.

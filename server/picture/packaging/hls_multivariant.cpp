@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
+#include <string>
+#include <vector>
 
 #include "server/picture/packaging/listing.hpp"
 
@@ -22,20 +23,53 @@ std::string_view video_range(const media::VideoFacts& facts) {
   return "SDR";
 }
 
-// Renditions of one audio group are interchangeable, so a group has one codec.
+// Renditions of one audio group are interchangeable, so a group has one codec and one layout.
 struct AudioGroup {
+  std::string id;
   std::vector<const RenditionListing*> members;
   std::string codec;
   std::uint32_t bandwidth = 0;
   std::uint32_t average = 0;
 };
 
-void write_audio_group(std::string& out, const std::string& id, const AudioGroup& group) {
+// [RFC 8216bis 4.4.6.1.1] members that correspond have the same name in each group, so a rung has
+// the name of the rendition that it was made of: that of its language.
+std::string name_of(const RenditionListing& listing) {
+  if (!listing.info.rung || listing.info.language.empty()) return listing.info.id;
+  return "audio-" + listing.info.language;
+}
+
+bool fits(const AudioGroup& group, const RenditionListing& rendition) {
+  const media::Track& track = *rendition.init->track;
+  const media::Track& other = *group.members.front()->init->track;
+  if (track.codec != other.codec || track.audio()->channels != other.audio()->channels)
+    return false;
+  return std::ranges::none_of(group.members, [&](const RenditionListing* member) {
+    return name_of(*member) == name_of(rendition);
+  });
+}
+
+void add_to_groups(std::vector<AudioGroup>& groups, const RenditionListing& rendition) {
+  auto group = std::ranges::find_if(groups, [&](const auto& g) { return fits(g, rendition); });
+  if (group == groups.end()) {
+    const std::string id = fmt::format("audio-{}", media::name_of(rendition.init->track->codec));
+    const auto same = std::ranges::count_if(
+        groups, [&](const AudioGroup& g) { return g.id == id || g.id.starts_with(id + "-"); });
+    groups.push_back({same == 0 ? id : fmt::format("{}-{}", id, same + 1), {}, {}, 0, 0});
+    group = std::prev(groups.end());
+    group->codec = rendition.init->track->codec_string;
+  }
+  group->members.push_back(&rendition);
+  group->bandwidth = std::max(group->bandwidth, rendition.info.bandwidth);
+  group->average = std::max(group->average, rendition.info.average_bandwidth);
+}
+
+void write_audio_group(std::string& out, const AudioGroup& group) {
   bool first = true;
   for (const RenditionListing* member : group.members) {
     const std::string& language = member->info.language;
     fmt::format_to(std::back_inserter(out), "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{}\"",
-                   id, member->info.id);
+                   group.id, name_of(*member));
     if (!language.empty()) fmt::format_to(std::back_inserter(out), ",LANGUAGE=\"{}\"", language);
     fmt::format_to(std::back_inserter(out), ",DEFAULT={},AUTOSELECT=YES", first ? "YES" : "NO");
     if (const media::AudioFacts* audio = member->init->track->audio(); audio && audio->channels > 0)
@@ -56,14 +90,8 @@ Captions captions_of(const std::vector<const RenditionListing*>& videos) {
   return some ? Captions::unknown : Captions::none;
 }
 
-struct VariantAudio {
-  std::string id;
-  const AudioGroup* group = nullptr;
-};
-
-void write_variant(std::string& out, const RenditionListing& rendition, const VariantAudio& audio,
+void write_variant(std::string& out, const RenditionListing& rendition, const AudioGroup* group,
                    Captions captions) {
-  const AudioGroup* group = audio.group;
   const media::Track& track = *rendition.init->track;
   std::string codecs = track.codec_string;
   std::uint32_t bandwidth = rendition.info.bandwidth;
@@ -82,7 +110,7 @@ void write_variant(std::string& out, const RenditionListing& rendition, const Va
       fmt::format_to(std::back_inserter(out), ",FRAME-RATE={:.3f}", video->frame_rate.value());
     fmt::format_to(std::back_inserter(out), ",VIDEO-RANGE={}", video_range(*video));
   }
-  if (group) fmt::format_to(std::back_inserter(out), ",AUDIO=\"{}\"", audio.id);
+  if (group) fmt::format_to(std::back_inserter(out), ",AUDIO=\"{}\"", group->id);
   // Told that there are none, a player need not fetch whole segments to look for them before it
   // begins (Shaka: up to three, and it fails where one of them is still growing).
   if (captions == Captions::none) out += ",CLOSED-CAPTIONS=NONE";
@@ -92,34 +120,28 @@ void write_variant(std::string& out, const RenditionListing& rendition, const Va
 }  // namespace
 
 std::string write_multivariant(const EraListing& era) {
-  std::map<std::string, AudioGroup> groups;
+  std::vector<AudioGroup> groups;
   std::vector<const RenditionListing*> videos;
   bool independent = true;
   for (const RenditionListing& rendition : era.renditions) {
     independent = independent && rendition.info.independent_segments;
     if (rendition.info.kind == media::TrackKind::video) videos.push_back(&rendition);
-    if (rendition.info.kind != media::TrackKind::audio) continue;
-    const media::Track& track = *rendition.init->track;
-    AudioGroup& group = groups[fmt::format("audio-{}", media::name_of(track.codec))];
-    group.members.push_back(&rendition);
-    group.codec = track.codec_string;
-    group.bandwidth = std::max(group.bandwidth, rendition.info.bandwidth);
-    group.average = std::max(group.average, rendition.info.average_bandwidth);
+    if (rendition.info.kind == media::TrackKind::audio) add_to_groups(groups, rendition);
   }
   std::string out = "#EXTM3U\n#EXT-X-VERSION:9\n";
   if (independent) out += "#EXT-X-INDEPENDENT-SEGMENTS\n";
   if (videos.empty()) {
     // Audio alone: each rendition is a variant of its own.
-    for (const auto& [id, group] : groups)
+    for (const AudioGroup& group : groups)
       for (const RenditionListing* member : group.members)
-        write_variant(out, *member, {}, Captions::unknown);
+        write_variant(out, *member, nullptr, Captions::unknown);
     return out;
   }
-  for (const auto& [id, group] : groups) write_audio_group(out, id, group);
+  for (const AudioGroup& group : groups) write_audio_group(out, group);
   const Captions captions = captions_of(videos);
   for (const RenditionListing* video : videos) {
-    if (groups.empty()) write_variant(out, *video, {}, captions);
-    for (const auto& [id, group] : groups) write_variant(out, *video, {id, &group}, captions);
+    if (groups.empty()) write_variant(out, *video, nullptr, captions);
+    for (const AudioGroup& group : groups) write_variant(out, *video, &group, captions);
   }
   return out;
 }

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <map>
 #include <utility>
+
+#include "server/base/clock.hpp"
 
 namespace kapok::packaging {
 
@@ -47,6 +50,19 @@ double decimal(std::string_view text) {
   double value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
+}
+
+// "2026-11-23T18:04:05.123Z", as PROGRAM-DATE-TIME is written here.
+UtcTime time_of(std::string_view text) {
+  if (text.size() < 23) return {};
+  const auto number = [&](std::size_t at, std::size_t digits) {
+    return static_cast<unsigned>(whole(text.substr(at, digits)));
+  };
+  const std::chrono::year_month_day day(std::chrono::year(static_cast<int>(number(0, 4))),
+                                        std::chrono::month(number(5, 2)),
+                                        std::chrono::day(number(8, 2)));
+  return UtcTime(std::chrono::sys_days(day)) + std::chrono::hours(number(11, 2)) +
+         std::chrono::minutes(number(14, 2)) + seconds(number(17, 2)) + milliseconds(number(20, 3));
 }
 
 class Reader {
@@ -216,6 +232,39 @@ std::vector<std::string> lint_reload(const LintedPlaylist& earlier, const Linted
   }
   if (!earlier.segments.empty() && newest < earlier.segments.back().number)
     faults.push_back("[6.2.1] the playlist lost its end");
+  return faults;
+}
+
+std::vector<std::string> lint_siblings(const LintedPlaylist& first, const LintedPlaylist& second,
+                                       double frame) {
+  std::vector<std::string> faults;
+  if (first.target_duration != second.target_duration)
+    faults.push_back("[4.4.3.1] TARGETDURATION differs between renditions");
+  if (first.media_sequence != second.media_sequence)
+    faults.push_back(fmt::format("[6.2.4] media sequence {}, the other has {}",
+                                 second.media_sequence, first.media_sequence));
+  if (first.discontinuity_sequence != second.discontinuity_sequence)
+    faults.push_back("[6.2.4] the discontinuity sequence differs between renditions");
+  if (second.segments.size() > first.segments.size())
+    faults.push_back("a rendition is ahead of the other");
+  for (std::size_t i = 0; i < std::min(first.segments.size(), second.segments.size()); ++i) {
+    const LintedSegment& one = first.segments[i];
+    const LintedSegment& other = second.segments[i];
+    if (one.number != other.number)
+      faults.push_back(fmt::format("segment {} stands for {}", other.number, one.number));
+    if (one.discontinuity != other.discontinuity)
+      faults.push_back(
+          fmt::format("[6.2.4] segment {} has a discontinuity of its own", one.number));
+    const auto apart = time_of(one.program_date_time) - time_of(other.program_date_time);
+    // PROGRAM-DATE-TIME is printed with milliseconds.
+    if (std::abs(static_cast<double>(apart.count()) / 1e6) > frame + 0.001)
+      faults.push_back(fmt::format("segment {} begins at {} and {}", one.number,
+                                   one.program_date_time, other.program_date_time));
+    if (!one.uri.empty() && !other.uri.empty() &&
+        std::abs(one.duration - other.duration) > frame + kPrinted)
+      faults.push_back(fmt::format("segment {} lasts {:.5f} and {:.5f}", one.number, one.duration,
+                                   other.duration));
+  }
   return faults;
 }
 

@@ -46,5 +46,10 @@ LintedPlaylist lint_playlist(std::string_view text);
 std::vector<std::string> lint_reload(const LintedPlaylist& earlier, const LintedPlaylist& later);
 // Whether a delta update says the same as the full playlist of the same moment.
 std::vector<std::string> lint_delta(const LintedPlaylist& full, const LintedPlaylist& delta);
+// What a player would trip over that switches between these renditions of one channel (both full,
+// of one moment): other numbers, other times by more than `frame` seconds, a discontinuity of its
+// own. The second may be behind the first.
+std::vector<std::string> lint_siblings(const LintedPlaylist& first, const LintedPlaylist& second,
+                                       double frame);
 
 }  // namespace kapok::packaging

@@ -62,10 +62,11 @@ bool Segmenter::open_led(const media::Packet& packet, std::vector<Cut>& out) {
   if (led->number != follows) decode_shift_ = packet.sync ? packet.pts - packet.dts : Ticks{};
   if (led->number > next_segment_ || !has_history_)
     out.emplace_back(MissedAsLed{led->number, next_part_});
-  open_ = Open{.number = led->number, .start = led->start, .end = packet.dts + decode_shift_};
+  const Ticks time = packet.dts + decode_shift_;
+  open_ = Open{.number = led->number, .start = time, .end = time};
   next_segment_ = led->number + 1;
   has_history_ = true;
-  out.emplace_back(SegmentBegins{led->number, led->start, next_part_});
+  out.emplace_back(SegmentBegins{led->number, time, next_part_});
   if (!packet.sync) out.emplace_back(CutWithoutSync{led->number});
   return true;
 }
@@ -78,6 +79,8 @@ void Segmenter::break_open(std::vector<Cut>& out) {
 void Segmenter::close_led(Ticks end, std::vector<Cut>& out) {
   cut_part(out);
   if (end - open_->end > timing_.frame * kHoleFrames) break_open(out);
+  // A frame of sound goes over the boundary.
+  if (timing_.kind != media::TrackKind::video && !open_->broken) end = open_->end;
   segment_end_ = end;
   follows_ = open_->number + 1;
   out.emplace_back(SegmentEnds{open_->number, open_->start, end - open_->start});

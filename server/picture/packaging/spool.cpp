@@ -136,6 +136,11 @@ Result<SpoolRecovery> Spool::open() {
 void Spool::check_files(SpoolRecovery& recovery) {
   std::vector<std::string> ids;
   for (const auto& [id, rendition] : index_.renditions()) ids.push_back(id);
+  // Rungs after what they are held against.
+  std::ranges::partition(ids, [&](const std::string& id) {
+    const auto& appearances = index_.renditions().at(id).appearances;
+    return appearances.empty() || !appearances.back().info.rung;
+  });
   for (const std::string& id : ids) {
     close_left_open(id);
     std::vector<std::uint64_t> lost;
@@ -150,7 +155,23 @@ void Spool::check_files(SpoolRecovery& recovery) {
   }
 }
 
-// What was indexed of an unfinished segment stays valid: it ends with its last part.
+// How long the feed's rendition has that segment of a rung; nothing where there is no such.
+std::optional<Ticks> Spool::led_duration(const std::string& rung, std::uint64_t number) const {
+  const RenditionInfo& info = index_.renditions().at(rung).appearances.back().info;
+  if (!info.rung) return std::nullopt;
+  for (const auto& [id, rendition] : index_.renditions()) {
+    if (rendition.appearances.empty()) continue;
+    const RenditionInfo& led = rendition.appearances.back().info;
+    if (led.rung || led.kind != info.kind) continue;
+    for (const SpoolIndex::KeptSegment& segment : rendition.segments)
+      if (segment.opened.number == number && segment.complete)
+        return media::rescale(segment.closed.duration, led.timescale, info.timescale);
+  }
+  return std::nullopt;
+}
+
+// What was indexed of an unfinished segment stays valid: it ends with its last part. Of a rung it
+// must be as long as the source's, see segmenter.hpp.
 void Spool::close_left_open(const std::string& id) {
   const auto& segments = index_.renditions().at(id).segments;
   if (segments.empty() || segments.back().complete) return;
@@ -172,9 +193,16 @@ void Spool::close_left_open(const std::string& id) {
     const Timescale timescale = index_.renditions().at(id).appearances.back().info.timescale;
     close.duration = media::from_microseconds(seconds(1), timescale);
   }
+  const RenditionInfo& info = index_.renditions().at(id).appearances.back().info;
+  const auto led = led_duration(id, number);
+  if (led && close.duration + media::from_microseconds(info.part_target, info.timescale) <= *led) {
+    close.gap = true;
+    close.duration = *led;
+  }
   const auto applied = index_.apply(close);
   assert(applied);
   (void)applied;
+  if (close.gap) index_.lose(id, number);
 }
 
 // A segment whose first part was never indexed would be in the way of the one that takes its

@@ -84,6 +84,7 @@ class Spool {
   Result<void> append_to_index(const Bytes& bytes);
   Result<void> rotate_index();
   void check_files(SpoolRecovery& recovery);
+  std::optional<Ticks> led_duration(const std::string& rung, std::uint64_t number) const;
   void close_left_open(const std::string& id);
   void remove_orphans(SpoolRecovery& recovery);
 

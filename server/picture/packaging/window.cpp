@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -23,6 +24,20 @@ constexpr std::size_t kSegmentsBeforeSilentSibling = 2;
 
 UtcTime utc_of(Ticks ticks, Timescale timescale) {
   return UtcTime(media::to_microseconds(ticks, timescale));
+}
+
+// From the largest rung down: the same order after a restart and whoever came first.
+bool rung_before(const RenditionListing& a, const RenditionListing& b) {
+  const auto size = [](const RenditionListing& listing) {
+    const media::VideoFacts* video = listing.init->track->video();
+    return video ? std::pair(std::uint64_t{video->width} * video->height, video->frame_rate.value())
+                 : std::pair(std::uint64_t{0}, 0.0);
+  };
+  const auto [pixels_a, rate_a] = size(a);
+  const auto [pixels_b, rate_b] = size(b);
+  if (pixels_a != pixels_b) return pixels_a > pixels_b;
+  if (rate_a != rate_b) return rate_a > rate_b;
+  return a.info.id < b.info.id;
 }
 
 }  // namespace
@@ -78,6 +93,16 @@ struct RenditionWindow::State {
     for (auto at = segments.rbegin(); at != segments.rend() && at->number >= listed_from; ++at)
       if (at->era == id && (at->complete || !at->parts.empty())) return true;
     return false;
+  }
+  // Whether anything it lists can be played.
+  bool lists_media() const {
+    for (auto at = segments.rbegin(); at != segments.rend() && at->number >= listed_from; ++at)
+      if (at->complete ? !at->gap : !at->parts.empty()) return true;
+    return false;
+  }
+  // A rung is offered while there is something of it: it may have been away when this era began.
+  bool is_offered(std::uint32_t era_id) const {
+    return info.rung ? lists_media() : lists_from_era(era_id);
   }
   const Part* find_part(std::uint64_t number, const Segment** holder) const {
     auto at = std::upper_bound(segments.begin(), segments.end(), number,
@@ -268,13 +293,16 @@ struct ChannelWindow::State {
     // Reports are what was known at this event, not at rendering: so the same generation is the
     // same bytes on every shard, however late each of them renders.
     std::vector<RenditionReport> reports;
+    microseconds slowest = rendition.info.delay;
     for (const auto& [id, other] : renditions) {
       const Rendition& sibling = *other.state_;
       if (&sibling == &rendition || !sibling.has_listed() || eras.empty()) continue;
       if (sibling.appearances.empty() || sibling.appearances.back().era != eras.back().id) continue;
       reports.push_back(sibling.report());
+      slowest = std::max(slowest, sibling.info.delay);
     }
     rendition.playlist.set_reports(std::move(reports));
+    rendition.playlist.set_ahead(slowest - rendition.info.delay);
   }
   void all_changed() {
     for (auto& [id, rendition] : renditions) changed(*rendition.state_);
@@ -350,7 +378,7 @@ struct ChannelWindow::State {
     Rendition& rendition = at(event.rendition);
     Segment& segment = rendition.segments.back();
     assert(segment.number == event.segment && !segment.complete);
-    const bool first = segment.parts.empty() && !was_listed(rendition, segment.era);
+    const bool first = segment.parts.empty() && !rendition.is_offered(segment.era);
     segment.parts.push_back(event.part);
     segment.duration = event.part.start + event.part.duration - segment.start;
     segment.bytes = event.part.offset + event.part.size;
@@ -363,7 +391,7 @@ struct ChannelWindow::State {
   void on(const SegmentClosed& event) {
     Rendition& rendition = at(event.rendition);
     auto& segments = rendition.segments;
-    const bool first = !was_listed(rendition, event.segment.era);
+    const bool was_offered = rendition.is_offered(event.segment.era);
     rendition.era = era(event.segment.era);
     if (segments.empty() || segments.back().number != event.segment.number)
       segments.push_back(event.segment);
@@ -381,26 +409,27 @@ struct ChannelWindow::State {
       old.shrink_to_fit();
     }
     // A closed segment can end the wait for a silent sibling.
-    if (first || (segments.size() <= kSegmentsBeforeSilentSibling + 1 && !all_listed()))
+    if (rendition.is_offered(event.segment.era) != was_offered ||
+        (segments.size() <= kSegmentsBeforeSilentSibling + 1 && !all_listed()))
       structure_changed();
     changed(rendition);
-  }
-  bool was_listed(const Rendition& rendition, std::uint32_t era_id) const {
-    return rendition.has_listed() && rendition.lists_from_era(era_id);
   }
   bool all_listed() const {
     for (const auto& [id, rendition] : renditions) {
       const Rendition& state = *rendition.state_;
       if (state.appearances.empty() || state.appearances.back().era != eras.back().id) continue;
-      if (!state.lists_from_era(eras.back().id)) return false;
+      if (!state.info.rung && !state.lists_from_era(eras.back().id)) return false;
     }
     return true;
   }
 
   void on(const SegmentsExpired& event) {
     Rendition& rendition = at(event.rendition);
+    const bool was_offered = rendition.is_offered(rendition.era.id);
     rendition.listed_from = std::max(rendition.listed_from, event.before);
     rendition.playlist.expire_before(event.before);
+    if (rendition.info.rung && rendition.is_offered(rendition.era.id) != was_offered)
+      structure_changed();
     changed(rendition);
     forget_eras();
   }
@@ -472,22 +501,29 @@ struct ChannelWindow::State {
                              (&era)[-1].discontinuity_sequence == era.discontinuity_sequence;
       bool waits = false;
       std::size_t longest = 0;
+      std::vector<RenditionListing> rungs;
       for (const std::string& id : ids) {
         const Rendition& state = *renditions.find(id)->second.state_;
         const auto appearance =
             std::find_if(state.appearances.begin(), state.appearances.end(),
                          [&](const auto& entry) { return entry.era == era.id; });
         if (appearance == state.appearances.end()) continue;
-        const bool playable = state.lists_from_era(era.id) || (continues && state.has_listed());
+        const bool playable =
+            state.is_offered(era.id) || (!state.info.rung && continues && state.has_listed());
         if (!playable) {
-          waits = true;
+          // A worker's renditions are never waited for.
+          waits = waits || !state.info.rung;
           continue;
         }
         longest = std::max(longest, state.segments.size());
-        listing.renditions.push_back({appearance->info, appearance->init});
+        // Players begin with the first variant that they can show: that is the feed's.
+        auto& part = state.info.rung ? rungs : listing.renditions;
+        part.push_back({appearance->info, appearance->init});
       }
       if (listing.renditions.empty()) continue;
       if (newest && out.empty() && waits && longest <= kSegmentsBeforeSilentSibling) continue;
+      std::ranges::sort(rungs, rung_before);
+      std::ranges::move(rungs, std::back_inserter(listing.renditions));
       out.push_back(std::move(listing));
     }
     // A Period lasts until the next one, also when its encoder went away before that: dash.js jumps
