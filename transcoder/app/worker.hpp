@@ -1,0 +1,66 @@
+// The worker: one channel's packets in through a socket, its rungs out through the same. It ends
+// when the socket does, when it is asked to drain (by the wire or by SIGTERM) and has, or when
+// something is wrong with it or the peer: the server starts another. Owns no thread but the
+// outbox's; reading and feeding the engine is the caller's thread.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/picture/wire/reader.hpp"
+#include "transcoder/app/outbox.hpp"
+#include "transcoder/app/pulse.hpp"
+#include "transcoder/app/recording.hpp"
+#include "transcoder/ladder/engine.hpp"
+
+namespace kapok::transcoder {
+
+// Makes the engine that a ladder asks for. Errors: config, unsupported.
+using EngineMaker = std::function<Result<std::unique_ptr<ladder::Engine>>(const media::Ladder&,
+                                                                          ladder::RungSink&)>;
+// Called once the engine stands: from here on the worker reads hostile bitstreams. What was closed
+// is said in a notice.
+using Sandbox = std::function<Result<std::string>()>;
+
+struct WorkerParts {
+  int socket = 3;
+  int stop = -1;  // readable when the worker shall drain and end: a signalfd
+  EngineMaker make_engine;
+  Sandbox sandbox;
+  std::optional<Recording> recording;
+};
+
+class Worker final : private ladder::RungSink {
+ public:
+  explicit Worker(WorkerParts parts);
+  ~Worker() override;
+
+  // Until it has to end. An error is the peer's or our own and was not said on the wire.
+  Result<void> run();
+
+ private:
+  enum class Next : std::uint8_t { go_on, end };
+  Result<Next> read();
+  Result<Next> take(wire::ToWorker message);
+  Result<void> build(const media::Ladder& ladder);
+  Result<void> track(const wire::SourceTrack& source);
+  void drain();
+  std::optional<wire::Heartbeat> beat();
+
+  void track(std::string_view rung, std::shared_ptr<const media::Track> track) override;
+  void packet(std::string_view rung, media::Packet packet) override;
+  void notice(LogLevel level, std::string_view event, std::string_view text) override;
+
+  WorkerParts parts_;
+  Pulse pulse_;
+  std::atomic<const ladder::Engine*> beating_ = nullptr;  // the outbox's thread asks it
+  // The engine ends before the outbox that its threads speak to; ~Worker() sees to the rest.
+  Outbox outbox_;
+  std::unique_ptr<ladder::Engine> engine_;
+  wire::Reader<wire::ToWorker> reader_;
+};
+
+}  // namespace kapok::transcoder

@@ -1,0 +1,146 @@
+#include "transcoder/ffmpeg/audio_lane.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace kapok::ffmpeg {
+
+AudioLane::AudioLane(const media::Ladder& ladder, ladder::Pace pace, ladder::RungSink& sink,
+                     Counters& counters, std::span<RungCounters> rungs)
+    : ladder_(ladder),
+      pace_(pace),
+      sink_(sink),
+      counters_(counters),
+      rung_counters_(rungs),
+      thread_([this] { run(); }) {}
+
+AudioLane::~AudioLane() {
+  queue_.close();
+  thread_.join();
+}
+
+Result<void> AudioLane::check(const media::Track& track) {
+  if (track.audio() == nullptr || avcodec_find_decoder(codec_id(track.codec)) == nullptr)
+    return fail(Errc::unsupported, "{} cannot be decoded here", name_of(track.codec));
+  return {};
+}
+
+void AudioLane::packet(const media::Packet& packet, media::Timescale timescale) {
+  if (!queue_.push({packet, ladder::SegmentStart::no}, timescale, pace_)) ++counters_.dropped;
+}
+
+void AudioLane::run() {
+  while (auto item = queue_.pop()) {
+    if (auto* track = std::get_if<std::shared_ptr<const media::Track>>(&*item)) {
+      change_track(std::move(*track));
+    } else if (const auto* source = std::get_if<SourcePacket>(&*item)) {
+      if (decoder_)
+        decode(source->packet);
+      else
+        ++counters_.dropped;
+    } else {
+      finish();
+      if (const auto& done = std::get<Flush>(*item).done) done->set_value();
+    }
+  }
+  finish();
+}
+
+void AudioLane::change_track(std::shared_ptr<const media::Track> track) {
+  finish();
+  track_ = std::move(track);
+  rungs_.clear();
+  media::Ladder audio = ladder_;
+  audio.video.clear();
+  const auto fitted = media::rungs_for(audio, nullptr, track_->audio());
+  for (const auto& left_out : fitted.left_out)
+    sink_.notice(LogLevel::info, "rung.left_out",
+                 fmt::format("{}: {}", left_out.rung, left_out.why));
+  for (const auto& rung : fitted.ladder.audio) {
+    const auto place = std::ranges::find(ladder_.audio, rung.name, &media::AudioRung::name);
+    const auto index = static_cast<std::size_t>(place - ladder_.audio.begin());
+    rungs_.push_back({.rung = rung,
+                      .id = static_cast<media::TrackId>(ladder_.video.size() + index + 1),
+                      .counters = &rung_counters_[index],
+                      .encoder = nullptr});
+  }
+  if (const auto opened = open_decoder(); !opened)
+    sink_.notice(LogLevel::error, "source.refused", opened.error().message);
+}
+
+Result<void> AudioLane::open_decoder() {
+  decoder_.reset();
+  const AVCodec* codec = avcodec_find_decoder(codec_id(track_->codec));
+  if (codec == nullptr) return check(*track_);
+  ContextPtr context(avcodec_alloc_context3(codec));
+  // AC-3 needs none, and its dac3 is nothing that libavcodec reads.
+  if (track_->codec != media::Codec::ac3 && track_->codec != media::Codec::eac3)
+    KAPOK_TRY(set_extradata(*context, track_->config.bytes()));
+  context->pkt_timebase = {1, static_cast<int>(track_->timescale)};
+  context->sample_rate = static_cast<int>(track_->audio()->sample_rate);
+  if (const int code = avcodec_open2(context.get(), codec, nullptr); code < 0)
+    return std::unexpected(av_error(code, codec->name));
+  decoder_ = std::move(context);
+  return {};
+}
+
+void AudioLane::decode(const media::Packet& packet) {
+  const PacketPtr input = make_packet();
+  // See VideoDecoder::decode().
+  input->data = const_cast<std::uint8_t*>(as_u8(packet.payload.bytes()));
+  input->size = static_cast<int>(packet.payload.size());
+  input->pts = packet.pts.count;
+  input->dts = packet.dts.count;
+  if (packet.payload.empty() || avcodec_send_packet(decoder_.get(), input.get()) < 0)
+    ++counters_.decode_errors;
+  receive(packet.arrival);
+}
+
+void AudioLane::receive(MonoTime arrival) {
+  while (true) {
+    const FramePtr frame = make_frame();
+    const int code = avcodec_receive_frame(decoder_.get(), frame.get());
+    if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
+    if (code < 0) {
+      ++counters_.decode_errors;
+      return;
+    }
+    if (frame->pts != AV_NOPTS_VALUE) encode(*frame, arrival);
+  }
+}
+
+void AudioLane::encode(const AVFrame& frame, MonoTime arrival) {
+  for (Rung& rung : rungs_)
+    if (!rung.failed) check(rung, encode(rung, frame, arrival));
+}
+
+Result<void> AudioLane::encode(Rung& rung, const AVFrame& frame, MonoTime arrival) {
+  const auto pts = media::to_nanoseconds({frame.pts}, track_->timescale);
+  if (rung.encoder && !rung.encoder->continues(frame, pts)) {
+    KAPOK_TRY(rung.encoder->finish());
+    rung.encoder.reset();
+  }
+  if (!rung.encoder)
+    rung.encoder = KAPOK_TRY(AudioEncoder::open(rung.rung, rung.id, frame, sink_, *rung.counters));
+  return rung.encoder->encode(frame, pts, arrival);
+}
+
+void AudioLane::check(Rung& rung, const Result<void>& done) {
+  if (done || std::exchange(rung.failed, true)) return;
+  sink_.notice(LogLevel::error, "rung.failed",
+               fmt::format("{}: {}", rung.rung.name, done.error().message));
+}
+
+void AudioLane::finish() {
+  if (!decoder_) return;
+  avcodec_send_packet(decoder_.get(), nullptr);
+  receive(MonoTime{});
+  avcodec_flush_buffers(decoder_.get());
+  for (Rung& rung : rungs_) {
+    if (rung.encoder && !rung.failed) check(rung, rung.encoder->finish());
+    rung.encoder.reset();
+    rung.failed = false;
+  }
+}
+
+}  // namespace kapok::ffmpeg

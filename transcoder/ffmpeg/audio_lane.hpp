@@ -1,0 +1,61 @@
+// The source's audio: a queue of packets and one thread that decodes once and encodes every audio
+// rung.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "transcoder/ffmpeg/audio_encoder.hpp"
+#include "transcoder/ffmpeg/packet_queue.hpp"
+
+namespace kapok::ffmpeg {
+
+class AudioLane {
+ public:
+  // `rungs`: counters of the ladder's audio rungs.
+  AudioLane(const media::Ladder& ladder, ladder::Pace pace, ladder::RungSink& sink,
+            Counters& counters, std::span<RungCounters> rungs);
+  ~AudioLane();
+  AudioLane(const AudioLane&) = delete;
+  AudioLane& operator=(const AudioLane&) = delete;
+
+  // Whether there is a decoder for it. Errors: unsupported.
+  static Result<void> check(const media::Track& track);
+  void track(std::shared_ptr<const media::Track> track) { queue_.push(std::move(track)); }
+  void packet(const media::Packet& packet, media::Timescale timescale);
+  void flush(std::shared_ptr<std::promise<void>> done) { queue_.push(Flush{std::move(done)}); }
+
+ private:
+  struct Rung {
+    media::AudioRung rung;
+    media::TrackId id = 0;
+    RungCounters* counters = nullptr;
+    std::unique_ptr<AudioEncoder> encoder;
+    bool failed = false;
+  };
+  void run();
+  void change_track(std::shared_ptr<const media::Track> track);
+  Result<void> open_decoder();
+  void decode(const media::Packet& packet);
+  void receive(MonoTime arrival);
+  void encode(const AVFrame& frame, MonoTime arrival);
+  Result<void> encode(Rung& rung, const AVFrame& frame, MonoTime arrival);
+  void check(Rung& rung, const Result<void>& done);
+  void finish();
+
+  const media::Ladder& ladder_;
+  ladder::Pace pace_;
+  ladder::RungSink& sink_;
+  Counters& counters_;
+  std::span<RungCounters> rung_counters_;
+  PacketQueue queue_;
+  // Of run():
+  std::shared_ptr<const media::Track> track_;
+  ContextPtr decoder_;
+  std::vector<Rung> rungs_;
+  std::thread thread_;
+};
+
+}  // namespace kapok::ffmpeg

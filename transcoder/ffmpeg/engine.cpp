@@ -1,0 +1,119 @@
+#include "transcoder/ffmpeg/engine.hpp"
+
+#include <cstdlib>
+#include <future>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "transcoder/ffmpeg/audio_lane.hpp"
+#include "transcoder/ffmpeg/av_log.hpp"
+#include "transcoder/ffmpeg/video_lane.hpp"
+
+namespace kapok::ffmpeg {
+
+namespace {
+
+using TrackPtr = std::shared_ptr<const media::Track>;
+
+// The source track that rungs are made of: the first one, and after a discontinuity, behind which
+// another feed may stand, the first one again.
+struct Chosen {
+  TrackPtr track;
+  bool replaceable = true;
+  bool takes(const media::Track& other) const {
+    return replaceable || !track || track->id == other.id;
+  }
+  bool has(const media::Packet& packet) const { return track && packet.track == track->id; }
+};
+
+class FfmpegEngine final : public ladder::Engine {
+ public:
+  FfmpegEngine(media::Ladder ladder, ladder::EngineOptions options, ladder::RungSink& sink)
+      : ladder_(std::move(ladder)),
+        log_(sink),
+        rungs_(ladder_.video.size() + ladder_.audio.size()),
+        video_(ladder_, options, sink, counters_, std::span(rungs_).first(ladder_.video.size())),
+        audio_(ladder_, options.pace, sink, counters_,
+               std::span(rungs_).subspan(ladder_.video.size())) {}
+
+  Result<void> track(TrackPtr track) override {
+    if (track->kind == media::TrackKind::video && video_track_.takes(*track)) {
+      KAPOK_TRY(VideoDecoder::check(*track));
+      video_track_ = {track, false};
+      video_.track(std::move(track));
+    } else if (track->kind == media::TrackKind::audio && audio_track_.takes(*track)) {
+      KAPOK_TRY(AudioLane::check(*track));
+      audio_track_ = {track, false};
+      audio_.track(std::move(track));
+    }
+    return {};
+  }
+
+  Result<void> packet(const media::Packet& packet, ladder::SegmentStart start) override {
+    if (packet.payload.size() > media::kMaxPacketBytes)
+      return fail(Errc::limit, "a packet of {} bytes", packet.payload.size());
+    if (video_track_.has(packet))
+      video_.packet(packet, video_track_.track->timescale, start);
+    else if (audio_track_.has(packet))
+      audio_.packet(packet, audio_track_.track->timescale);
+    return {};
+  }
+
+  void discontinuity() override {
+    video_.flush(nullptr);
+    audio_.flush(nullptr);
+    video_track_.replaceable = true;
+    audio_track_.replaceable = true;
+  }
+
+  void drain() override {
+    const auto video = std::make_shared<std::promise<void>>();
+    const auto audio = std::make_shared<std::promise<void>>();
+    video_.flush(video);
+    audio_.flush(audio);
+    video->get_future().wait();
+    audio->get_future().wait();
+  }
+
+  ladder::EngineStats stats() const override {
+    ladder::EngineStats stats{.decoded = counters_.decoded,
+                              .decode_errors = counters_.decode_errors,
+                              .dropped = counters_.dropped,
+                              .waiting = video_.waiting(),
+                              .rungs = {}};
+    const auto add = [&](const std::string& name) {
+      const RungCounters& rung = rungs_[stats.rungs.size()];
+      stats.rungs.push_back({name, rung.encoded, rung.shed});
+    };
+    for (const auto& rung : ladder_.video) add(rung.name);
+    for (const auto& rung : ladder_.audio) add(rung.name);
+    return stats;
+  }
+
+ private:
+  const media::Ladder ladder_;
+  const AvLog log_;
+  Counters counters_;
+  std::vector<RungCounters> rungs_;  // video first, never resized
+  Chosen video_track_;
+  Chosen audio_track_;
+  VideoLane video_;
+  AudioLane audio_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ladder::Engine>> make_engine(media::Ladder ladder,
+                                                    ladder::EngineOptions options,
+                                                    ladder::RungSink& sink) {
+  if (ladder.device != "auto" && ladder.device != "software")
+    return fail(Errc::config, "device {}: this build has only software; say auto or software",
+                ladder.device);
+  if (options.threads == 0) options.threads = usable_cores();
+  // SVT-AV1 prints its settings on stderr unless told otherwise; this is the only way to tell it.
+  ::setenv("SVT_LOG", "1", 0);  // NOLINT(concurrency-mt-unsafe): before the engine's threads
+  return std::make_unique<FfmpegEngine>(std::move(ladder), options, sink);
+}
+
+}  // namespace kapok::ffmpeg

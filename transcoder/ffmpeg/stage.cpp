@@ -1,0 +1,111 @@
+#include "transcoder/ffmpeg/stage.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace kapok::ffmpeg {
+
+EncodeStage::EncodeStage(VideoRungSetup setup, double cost, const media::VideoFacts& source,
+                         ladder::RungSink& sink, RungCounters& counters)
+    : setup_(std::move(setup)),
+      cost_(cost),
+      source_(source),
+      sink_(sink),
+      counters_(counters),
+      thread_([this] { run(); }) {}
+
+EncodeStage::~EncodeStage() {
+  finish();
+}
+
+void EncodeStage::finish() {
+  queue_.close();
+  if (thread_.joinable()) thread_.join();
+}
+
+bool EncodeStage::wants(const Mark& mark) const {
+  if (failed_) return false;
+  return setup_.rung.rate == media::RungRate::full || mark.number % 2 == 0;
+}
+
+void EncodeStage::push(Picture picture) {
+  if (!wants(picture.mark)) return;
+  if (segments_away_ != 0) {
+    if (!picture.mark.starts_segment || --segments_away_ != 0) {
+      ++counters_.shed;
+      return;
+    }
+    segments_since_ = 0;
+    sink_.notice(LogLevel::info, "rung.resumed", setup_.rung.name);
+  }
+  if (picture.mark.starts_segment) ++segments_since_;
+  if (setup_.rung.rate == media::RungRate::half) picture.mark.duration += picture.mark.duration;
+  queue_.push(std::move(picture));
+}
+
+void EncodeStage::shed() {
+  const bool again = segments_since_ < kMaxSegmentsAway;
+  last_away_ = again ? std::min(std::max(1U, last_away_ * 2), kMaxSegmentsAway) : 1;
+  segments_away_ = last_away_;
+  counters_.shed += queue_.clear();
+}
+
+void EncodeStage::failed(const Error& error) {
+  if (failed_.exchange(true)) return;
+  sink_.notice(LogLevel::error, "rung.failed",
+               fmt::format("{}: {}", setup_.rung.name, error.message));
+}
+
+Result<void> EncodeStage::encode(Picture picture) {
+  if (!encoder_)
+    encoder_ = KAPOK_TRY(VideoEncoder::open(setup_, *picture.frame, source_, sink_, counters_));
+  return encoder_->encode(std::move(picture));
+}
+
+void EncodeStage::run() {
+  while (auto picture = queue_.pop()) {
+    if (failed_) continue;
+    if (const auto done = encode(*std::move(picture)); !done) failed(done.error());
+  }
+  if (!encoder_ || failed_) return;
+  if (const auto done = encoder_->finish(); !done) failed(done.error());
+}
+
+PictureStage::PictureStage(const ladder::PlannedPicture& picture, const media::VideoFacts& source,
+                           media::Timescale timescale, unsigned threads, ladder::RungSink& sink)
+    : graph_(picture, source, timescale, threads), sink_(sink), thread_([this] { run(); }) {}
+
+PictureStage::~PictureStage() {
+  finish();
+}
+
+void PictureStage::finish() {
+  queue_.close();
+  if (thread_.joinable()) thread_.join();
+}
+
+bool PictureStage::wants(const Mark& mark) const {
+  const auto does = [&](const auto* stage) { return stage->wants(mark); };
+  return std::ranges::any_of(smaller_, does) || std::ranges::any_of(encoders_, does);
+}
+
+void PictureStage::hand_on(Picture picture) {
+  for (PictureStage* stage : smaller_)
+    if (stage->wants(picture.mark)) stage->push({share(*picture.frame), picture.mark});
+  for (EncodeStage* stage : encoders_) stage->push({share(*picture.frame), picture.mark});
+}
+
+void PictureStage::run() {
+  const auto hand = [this](Picture picture) { hand_on(std::move(picture)); };
+  bool failed = false;
+  const auto check = [&](const Result<void>& done) {
+    if (done || failed) return;
+    failed = true;
+    sink_.notice(LogLevel::error, "picture.failed", done.error().message);
+  };
+  while (auto picture = queue_.pop())
+    if (!failed) check(graph_.put(*std::move(picture), hand));
+  if (!failed) check(graph_.finish(hand));
+}
+
+}  // namespace kapok::ffmpeg

@@ -1,0 +1,86 @@
+// The threads behind the decoder: a PictureStage makes one planned picture of another, an
+// EncodeStage encodes one rung. Each has a bounded queue before it; pushing is what the stage
+// before it does. A stage that fails says so once and lets everything pass by: the other rungs
+// live on.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "transcoder/ffmpeg/picture_graph.hpp"
+#include "transcoder/ffmpeg/picture_queue.hpp"
+#include "transcoder/ffmpeg/video_encoder.hpp"
+
+namespace kapok::ffmpeg {
+
+class EncodeStage {
+ public:
+  // A rung that is shed again and again stays away for up to so many segments.
+  static constexpr std::uint32_t kMaxSegmentsAway = 16;
+
+  EncodeStage(VideoRungSetup setup, double cost, const media::VideoFacts& source,
+              ladder::RungSink& sink, RungCounters& counters);
+  ~EncodeStage();  // encodes what is queued
+  EncodeStage(const EncodeStage&) = delete;
+  EncodeStage& operator=(const EncodeStage&) = delete;
+
+  // Whether push() would have any use for the picture.
+  bool wants(const Mark& mark) const;
+  void push(Picture picture);
+  void finish();  // nothing follows; returns when all has come out
+
+  // Leaves the rung out until a next segment starts. From any thread.
+  void shed();
+  bool is_shed() const { return segments_away_ != 0; }
+  double cost() const { return cost_; }
+
+ private:
+  void run();
+  Result<void> encode(Picture picture);
+  void failed(const Error& error);
+
+  VideoRungSetup setup_;
+  double cost_;
+  media::VideoFacts source_;
+  ladder::RungSink& sink_;
+  RungCounters& counters_;
+  PictureQueue queue_;
+  std::unique_ptr<VideoEncoder> encoder_;  // of run()
+  std::atomic<bool> failed_{false};
+  std::atomic<std::uint32_t> segments_away_{0};
+  std::atomic<std::uint32_t> segments_since_{kMaxSegmentsAway};  // the last return
+  std::uint32_t last_away_ = 0;                                  // of who sheds
+  std::thread thread_;
+};
+
+class PictureStage {
+ public:
+  PictureStage(const ladder::PlannedPicture& picture, const media::VideoFacts& source,
+               media::Timescale timescale, unsigned threads, ladder::RungSink& sink);
+  ~PictureStage();
+  PictureStage(const PictureStage&) = delete;
+  PictureStage& operator=(const PictureStage&) = delete;
+
+  // Both before the first push.
+  void feed(PictureStage& smaller) { smaller_.push_back(&smaller); }
+  void feed(EncodeStage& encoder) { encoders_.push_back(&encoder); }
+
+  bool wants(const Mark& mark) const;
+  void push(Picture picture) { queue_.push(std::move(picture)); }
+  void finish();  // nothing follows; returns when all has been handed on
+
+ private:
+  void run();
+  void hand_on(Picture picture);
+
+  PictureGraph graph_;
+  ladder::RungSink& sink_;
+  PictureQueue queue_;
+  std::vector<PictureStage*> smaller_;
+  std::vector<EncodeStage*> encoders_;
+  std::thread thread_;
+};
+
+}  // namespace kapok::ffmpeg

@@ -1,0 +1,144 @@
+#include "transcoder/ffmpeg/video_decoder.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace kapok::ffmpeg {
+
+namespace {
+
+// Each frame thread holds a picture and adds a frame of delay; four keep up with 4K50 on the cores
+// that decode it at all.
+constexpr unsigned kMaxDecoderThreads = 4;
+// 8K pictures of 10 bits have 100 MB.
+constexpr unsigned kMaxLargeDecoderThreads = 2;
+constexpr std::uint64_t kLargePixels = std::uint64_t{4096} * 2304;
+
+bool is_oversized(std::uint64_t width, std::uint64_t height) {
+  return std::max(width, height) > ladder::kMaxLongSide ||
+         std::min(width, height) > ladder::kMaxShortSide;
+}
+
+}  // namespace
+
+Result<void> VideoDecoder::check(const media::Track& track) {
+  const media::VideoFacts* facts = track.video();
+  if (facts == nullptr || avcodec_find_decoder(codec_id(track.codec)) == nullptr)
+    return fail(Errc::unsupported, "{} cannot be decoded here", name_of(track.codec));
+  if (is_oversized(facts->width, facts->height))
+    return fail(Errc::limit, "a picture of {}x{} is above {}x{}", facts->width, facts->height,
+                ladder::kMaxLongSide, ladder::kMaxShortSide);
+  return {};
+}
+
+Result<std::unique_ptr<VideoDecoder>> VideoDecoder::open(const media::Track& track,
+                                                         unsigned threads, Counters& counters) {
+  KAPOK_TRY(check(track));
+  const media::VideoFacts* facts = track.video();
+  const AVCodec* codec = avcodec_find_decoder(codec_id(track.codec));
+  ContextPtr context(avcodec_alloc_context3(codec));
+  KAPOK_TRY(set_extradata(*context, track.config.bytes()));
+  context->pkt_timebase = {1, static_cast<int>(track.timescale)};
+  const bool large = std::uint64_t{facts->width} * facts->height > kLargePixels;
+  context->thread_count =
+      static_cast<int>(std::min(threads, large ? kMaxLargeDecoderThreads : kMaxDecoderThreads));
+  // The bitstream may claim another size than the record: coded sizes are padded to 64.
+  context->max_pixels =
+      std::int64_t{ladder::kMaxLongSide + 64} * std::int64_t{ladder::kMaxShortSide + 64};
+  if (const int code = avcodec_open2(context.get(), codec, nullptr); code < 0)
+    return std::unexpected(av_error(code, codec->name));
+  return std::unique_ptr<VideoDecoder>(new VideoDecoder(track, std::move(context), counters));
+}
+
+VideoDecoder::VideoDecoder(const media::Track& track, ContextPtr context, Counters& counters)
+    : facts_(*track.video()), context_(std::move(context)), counters_(counters) {}
+
+void VideoDecoder::decode(const media::Packet& packet, ladder::SegmentStart start,
+                          const OnPicture& out) {
+  const bool starts_segment = start == ladder::SegmentStart::yes;
+  if (waits_for_sync_ && !packet.sync) {
+    start_lost_ = start_lost_ || starts_segment;
+    ++counters_.dropped;
+    return;
+  }
+  waits_for_sync_ = false;
+  marks_.add({.pts = packet.pts,
+              .duration = packet.duration,
+              .arrival = packet.arrival,
+              .starts_segment = starts_segment});
+  const PacketPtr input = make_packet();
+  // libavcodec copies what has no reference count, behind which it adds its padding; it never
+  // writes to it.
+  input->data = const_cast<std::uint8_t*>(as_u8(packet.payload.bytes()));
+  input->size = static_cast<int>(packet.payload.size());
+  input->pts = packet.pts.count;
+  input->dts = packet.dts.count;
+  if (packet.sync) input->flags |= AV_PKT_FLAG_KEY;
+  int code = packet.payload.empty() ? AVERROR_INVALIDDATA : 0;
+  if (code == 0) {
+    code = avcodec_send_packet(context_.get(), input.get());
+    if (code == AVERROR(EAGAIN)) {  // its output is full: take that first
+      receive(out);
+      code = avcodec_send_packet(context_.get(), input.get());
+    }
+  }
+  if (code < 0) {
+    ++counters_.decode_errors;
+    broken_ = true;
+  }
+  if (!broken_) receive(out);
+  if (broken_) flush(out);  // the good pictures before it are still inside
+}
+
+void VideoDecoder::flush(const OnPicture& out) {
+  avcodec_send_packet(context_.get(), nullptr);
+  receive(out);
+  avcodec_flush_buffers(context_.get());
+  start_lost_ = marks_.forget_before({INT64_MAX}) || start_lost_;
+  waits_for_sync_ = true;
+  broken_ = false;
+}
+
+void VideoDecoder::receive(const OnPicture& out) {
+  // After an error libavcodec goes on with the next packet that it holds; each is counted.
+  while (true) {
+    FramePtr frame = make_frame();
+    const int code = avcodec_receive_frame(context_.get(), frame.get());
+    if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
+    if (code < 0) {
+      ++counters_.decode_errors;
+      broken_ = true;
+      if (code != AVERROR_INVALIDDATA) return;  // it would come again
+      continue;
+    }
+    give(std::move(frame), out);
+  }
+}
+
+void VideoDecoder::give(FramePtr frame, const OnPicture& out) {
+  const media::Ticks pts{frame->pts};
+  auto mark = marks_.take(pts);
+  const bool is_whole =
+      frame->decode_error_flags == 0 && (frame->flags & AV_FRAME_FLAG_CORRUPT) == 0;
+  if (!mark || is_oversized(static_cast<std::uint64_t>(frame->width),
+                            static_cast<std::uint64_t>(frame->height))) {
+    ++counters_.decode_errors;  // a picture out of order, twice, or one that lied about its size
+    return;
+  }
+  if (!is_whole) ++counters_.decode_errors;
+  ++counters_.decoded;
+  start_lost_ = marks_.forget_before(pts) || start_lost_;
+  mark->starts_segment = mark->starts_segment || std::exchange(start_lost_, false);
+  number_ = mark->starts_segment ? 0 : number_ + 1;
+  mark->number = number_;
+  // The track's facts have what the frame has not: SEI folded in, colour of the record.
+  const media::Colour& colour = facts_.colour;
+  if (colour.primaries != 2)
+    frame->color_primaries = static_cast<AVColorPrimaries>(colour.primaries);
+  if (colour.transfer != 2)
+    frame->color_trc = static_cast<AVColorTransferCharacteristic>(colour.transfer);
+  if (colour.matrix != 2) frame->colorspace = static_cast<AVColorSpace>(colour.matrix);
+  out({std::move(frame), *mark});
+}
+
+}  // namespace kapok::ffmpeg

@@ -1,0 +1,54 @@
+// One rung's video encoder: pictures in, packets in mdat form to the sink. GOPs are closed, begin
+// where a mark starts a segment and nowhere else. Used by one thread (encoders have their own below
+// it).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "transcoder/ffmpeg/counters.hpp"
+#include "transcoder/ffmpeg/mark.hpp"
+#include "transcoder/ladder/engine.hpp"
+#include "transcoder/ladder/plan.hpp"
+
+namespace kapok::ffmpeg {
+
+struct VideoRungSetup {
+  media::VideoRung rung;
+  media::TrackId id = 0;
+  media::Timescale timescale = 1;
+  media::Rational frame_rate;  // of the rung
+  unsigned threads = 1;
+};
+
+class VideoEncoder {
+ public:
+  // `first`: the picture that tells size, format and colour; `source`: mastering display and light,
+  // kept where the picture is still HDR.
+  static Result<std::unique_ptr<VideoEncoder>> open(VideoRungSetup setup, const AVFrame& first,
+                                                    const media::VideoFacts& source,
+                                                    ladder::RungSink& sink, RungCounters& counters);
+
+  Result<void> encode(Picture picture);
+  Result<void> finish();
+
+ private:
+  VideoEncoder(VideoRungSetup setup, ContextPtr context, ladder::RungSink& sink,
+               RungCounters& counters);
+  Result<void> receive();
+  Result<void> give(PacketPtr packet);
+  Buffer payload_of(PacketPtr packet) const;
+
+  VideoRungSetup setup_;
+  ContextPtr context_;
+  ladder::RungSink& sink_;
+  RungCounters& counters_;
+  Marks marks_;
+  // Encoders count from 0: ticks since 1970 leave them too few bits for their own arithmetic.
+  std::optional<media::Ticks> base_;
+  Bytes sei_;
+  bool announced_ = false;
+};
+
+}  // namespace kapok::ffmpeg

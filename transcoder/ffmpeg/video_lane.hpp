@@ -1,0 +1,60 @@
+// The source's video: a queue of packets, the decoder's thread, and the pipeline of the pictures
+// that come just now. Sheds rungs when the packets pile up.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <span>
+#include <thread>
+
+#include "transcoder/ffmpeg/packet_queue.hpp"
+#include "transcoder/ffmpeg/pipeline.hpp"
+
+namespace kapok::ffmpeg {
+
+class VideoLane {
+ public:
+  // A rung goes when packets of this much media time wait, another when they still do so much
+  // media time later.
+  static constexpr std::chrono::milliseconds kShedAbove{700};
+  static constexpr std::chrono::milliseconds kShedAgainAfter{500};
+
+  VideoLane(const media::Ladder& ladder, ladder::EngineOptions options, ladder::RungSink& sink,
+            Counters& counters, std::span<RungCounters> rungs);
+  ~VideoLane();
+  VideoLane(const VideoLane&) = delete;
+  VideoLane& operator=(const VideoLane&) = delete;
+
+  void track(std::shared_ptr<const media::Track> track) { queue_.push(std::move(track)); }
+  void packet(const media::Packet& packet, media::Timescale timescale, ladder::SegmentStart start);
+  void flush(std::shared_ptr<std::promise<void>> done) { queue_.push(Flush{std::move(done)}); }
+  std::chrono::milliseconds waiting() const { return queue_.span(); }
+
+ private:
+  void run();
+  void change_track(std::shared_ptr<const media::Track> track);
+  void push(Picture picture);
+  void finish();
+  void shed_if_late(const media::Packet& packet, media::Timescale timescale);
+
+  const media::Ladder& ladder_;
+  ladder::EngineOptions options_;
+  ladder::RungSink& sink_;
+  Counters& counters_;
+  std::span<RungCounters> rungs_;
+  PacketQueue queue_;
+  bool dropping_ = false;                            // of who gives packets
+  std::optional<std::chrono::nanoseconds> shed_at_;  // likewise, media time
+
+  // Of run():
+  std::shared_ptr<const media::Track> track_;
+  std::unique_ptr<VideoDecoder> decoder_;
+  std::optional<media::VideoFacts> pictures_;  // what pipeline_ is for
+  media::Rational frame_rate_;
+  // A mutex: who gives packets sheds while the lane's thread waits for a slow encoder.
+  std::mutex pipeline_mutex_;
+  std::shared_ptr<Pipeline> pipeline_;
+  std::thread thread_;
+};
+
+}  // namespace kapok::ffmpeg
