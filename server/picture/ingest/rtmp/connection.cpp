@@ -311,6 +311,7 @@ Result<void> RtmpConnection::demux(const rtmp::MediaMessage& message, flv::FlvDe
       break;
     case rtmp::MediaKind::script:
       outcome = demuxer.script(message.body);
+      tell_encoder();
       break;
   }
   for (const std::string& notice : demuxer.take_notices())
@@ -318,6 +319,15 @@ Result<void> RtmpConnection::demux(const rtmp::MediaMessage& message, flv::FlvDe
         "rtmp.left_out",
         {{"peer", peer_.name}, {"channel", channel_}, {"feed", feed_name_}, {"what", notice}});
   return outcome;
+}
+
+// flashVer, which rtmp.publishing shows, is as a rule that of a library; this is the program.
+void RtmpConnection::tell_encoder() {
+  const std::string& encoder = feed_->demuxer.hints().encoder;
+  if (encoder.empty() || std::exchange(feed_->encoder_told, true)) return;
+  shared_.services.log.info(
+      "rtmp.encoder",
+      {{"peer", peer_.name}, {"channel", channel_}, {"feed", feed_name_}, {"encoder", encoder}});
 }
 
 Task<Result<void>> RtmpConnection::deliver(flv::FlvDemuxer::Items items) {

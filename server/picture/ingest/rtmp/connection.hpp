@@ -79,7 +79,8 @@ class RtmpConnection : public std::enable_shared_from_this<RtmpConnection> {
   struct Feed {
     media::FeedGrant grant;
     flv::FlvDemuxer demuxer;
-    bool refused = false;  // the sink wants no more items
+    bool refused = false;       // the sink wants no more items
+    bool encoder_told = false;  // in the log
   };
 
   static Task<> run(std::shared_ptr<RtmpConnection> self, RtmpShard* shard);
@@ -92,6 +93,7 @@ class RtmpConnection : public std::enable_shared_from_this<RtmpConnection> {
   Task<bool> move_to(RtmpShard* home, RtmpShard* from);
   Result<void> demux(const rtmp::MediaMessage& message, flv::FlvDemuxer::Items& items,
                      MonoTime now);
+  void tell_encoder();
   Task<Result<void>> deliver(flv::FlvDemuxer::Items items);
   Task<> end_feed(media::FeedEnd reason);
   Task<Result<void>> flush();

@@ -94,6 +94,8 @@ TEST(RtmpListener, TakesWhatFfmpegPublishes) {
   EXPECT_EQ(request.protocol, media::IngestProtocol::rtmp);
   const std::string closed = server.log->wait_for("rtmp.closed");
   EXPECT_NE(closed.find("channel=demo"), std::string::npos) << closed;
+  const std::string named = server.log->wait_for("rtmp.encoder");
+  EXPECT_NE(named.find("encoder=Lavf"), std::string::npos) << named;
   EXPECT_FALSE(server.log->mentions("k1"));
 }
 
