@@ -13,31 +13,34 @@ namespace {
 
 using namespace kapok;
 
-const std::filesystem::path& folder() {
-  static const std::filesystem::path kFolder = [] {
+// Gone when the process ends, by a finding too.
+struct Folder {
+  Folder() { std::filesystem::create_directories(path); }
+  ~Folder() { std::filesystem::remove_all(path); }
+  const std::filesystem::path path = [] {
     const std::filesystem::path memory = "/dev/shm";
     return (std::filesystem::is_directory(memory) ? memory
                                                   : std::filesystem::temp_directory_path()) /
            ("kapok-fuzz-ledger-" + std::to_string(::getpid()));
   }();
-  return kFolder;
-}
-
-struct Cleanup {
-  ~Cleanup() { std::filesystem::remove_all(folder()); }
 };
 
+const std::filesystem::path& folder() {
+  static const Folder kFolder;
+  return kFolder.path;
+}
+
 void require(bool holds) {
-  if (!holds) std::abort();
+  if (holds) return;
+  std::filesystem::remove_all(folder());
+  std::abort();
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const Cleanup kCleanup;
   static const ledger::Ed25519Signer kSigner = ledger::Ed25519Signer::generate("fuzz.example/log");
   const ledger::Ed25519Verifier verifier = kSigner.verifier();
-  std::filesystem::create_directories(folder());
   std::filesystem::remove(folder() / "entries.torn");
   {
     std::ofstream out(folder() / "entries", std::ios::binary | std::ios::trunc);
