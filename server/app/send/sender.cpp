@@ -64,7 +64,7 @@ void Sender::stop() {
 }
 
 Task<> Sender::run() {
-  for (auto& link : links_) tasks_.spawn(read(*link));
+  for (auto& link : links_) tasks_.spawn(read(link.get()));
   signals_.async_wait([this](const boost::system::error_code& error, int) {
     if (error) return;
     stop();
@@ -112,36 +112,36 @@ void Sender::start_calls(MonoTime now) {
   for (auto& link : links_) {
     if (link->state != LinkState::waiting || now < link->next_call) continue;
     link->state = LinkState::resolving;
-    tasks_.spawn(call(*link));
+    tasks_.spawn(call(link.get()));
   }
 }
 
-Task<> Sender::call(Link& link) {
+Task<> Sender::call(Link* link) {
   asio::ip::udp::resolver resolver(context_);
-  auto [error, found] =
-      co_await resolver.async_resolve(link.target.host, std::to_string(link.target.port), kAsValue);
+  auto [error, found] = co_await resolver.async_resolve(
+      link->target.host, std::to_string(link->target.port), kAsValue);
   if (stopping_) co_return;
   const MonoTime now = clock_.mono();
   if (error || found.empty()) {
-    lose(now, link,
-         fmt::format("the name {} is not known ({})", link.target.host, error.message()));
+    lose(now, *link,
+         fmt::format("the name {} is not known ({})", link->target.host, error.message()));
     co_return;
   }
-  link.id = fresh_id();
-  link.peer_id = 0;
-  link.refused = false;
+  link->id = fresh_id();
+  link->peer_id = 0;
+  link->refused = false;
   srt::CallOptions options;
   options.peer = peer_of(found.begin()->endpoint());
-  options.socket_id = link.id;
+  options.socket_id = link->id;
   options.link.latency = options_.latency;
   options.link.encryption.passphrase = options_.passphrase;
   options.link.encryption.key_bytes = srt::kMaxKeyBytes;
   options.link.filter = options_.filter;
   options.stream_id = options_.stream_id;
   options.group = group_.get();
-  options.weight = link.target.weight;
-  link.caller.emplace(now, srt::Caller::Mode::caller, std::move(options));
-  link.state = LinkState::calling;
+  options.weight = link->target.weight;
+  link->caller.emplace(now, srt::Caller::Mode::caller, std::move(options));
+  link->state = LinkState::calling;
   timer_.cancel();
 }
 
@@ -188,25 +188,25 @@ void Sender::lose(MonoTime now, Link& link, const std::string& why) {
 
 // --- datagrams
 
-Task<> Sender::read(Link& link) {
+Task<> Sender::read(Link* link) {
   std::vector<net::ReceivedDatagram> came;
   while (true) {
-    const bool open = co_await link.socket->wait_readable();
+    const bool open = co_await link->socket->wait_readable();
     if (!open) co_return;
     const MonoTime now = clock_.mono();
     bool more = true;
     while (more) {
       came.clear();
-      more = link.socket->receive(came);
+      more = link->socket->receive(came);
       for (auto& datagram : came) {
         const srt::PeerAddress from = peer_of(datagram.path.peer);
-        if (srt::destination_of(datagram.bytes.bytes()) != link.id) continue;
-        if (link.caller) {
-          if (const auto id = announced_id(datagram.bytes.bytes()); id != 0) link.peer_id = id;
-          link.caller->receive(now, from, datagram.bytes.bytes(), calls_);
-          flush_by(link, calls_);
-        } else if (group_ && link.state == LinkState::up) {
-          group_->receive(now, link.id, from, std::move(datagram.bytes), out_);
+        if (srt::destination_of(datagram.bytes.bytes()) != link->id) continue;
+        if (link->caller) {
+          if (const auto id = announced_id(datagram.bytes.bytes()); id != 0) link->peer_id = id;
+          link->caller->receive(now, from, datagram.bytes.bytes(), calls_);
+          flush_by(*link, calls_);
+        } else if (group_ && link->state == LinkState::up) {
+          group_->receive(now, link->id, from, std::move(datagram.bytes), out_);
         } else if (connection_) {
           connection_->receive(now, from, std::move(datagram.bytes), out_);
         }

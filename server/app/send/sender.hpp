@@ -43,11 +43,12 @@ class Sender {
  private:
   void turn(MonoTime now);
   void start_calls(MonoTime now);
-  Task<> call(Link& link);
+  // Links live as long as their tasks.
+  Task<> call(Link* link);
   void finish_calls(MonoTime now);
   void take_call(MonoTime now, Link& link);
   bool all_refused() const;
-  Task<> read(Link& link);
+  Task<> read(Link* link);
   void feed(MonoTime now);
   void advance(MonoTime now);
   void handle(MonoTime now, const srt::Closed& closed);

@@ -43,7 +43,7 @@ Task<> SrtOutputShard::run(std::shared_ptr<Output> output) {
   std::string reason;
   if (access) {
     output->subscription = access->subscription.get();
-    reason = co_await relay(*output);
+    reason = co_await relay(output);
     output->subscription = nullptr;
   } else {
     reason = access.error().message;
@@ -54,16 +54,16 @@ Task<> SrtOutputShard::run(std::shared_ptr<Output> output) {
   if (found != outputs_.end() && found->second == output) outputs_.erase(found);
 }
 
-Task<std::string> SrtOutputShard::relay(Output& output) {
+Task<std::string> SrtOutputShard::relay(std::shared_ptr<Output> output) {
   mpegts::TsMuxer muxer;
-  while (!output.ending) {
-    auto batch = co_await output.subscription->next();
+  while (!output->ending) {
+    auto batch = co_await output->subscription->next();
     if (!batch) co_return batch.error().message;
     for (const media::FeedItem& item : batch->items) muxer.write(item);
     for (const std::string& notice : muxer.take_notices())
-      log_.warn("srt.output.left_out", {{"channel", output.channel}, {"what", notice}});
+      log_.warn("srt.output.left_out", {{"channel", output->channel}, {"what", notice}});
     for (const mpegts::TsBlock& block : muxer.take())
-      for (const auto& receiver : output.receivers) receiver->deliver(block);
+      for (const auto& receiver : output->receivers) receiver->deliver(block);
   }
   co_return "nobody is left";
 }

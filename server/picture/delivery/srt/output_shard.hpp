@@ -37,7 +37,7 @@ class SrtOutputShard {
   };
   Task<> run(std::shared_ptr<Output> output);
   // Until the subscription ends; why.
-  Task<std::string> relay(Output& output);
+  Task<std::string> relay(std::shared_ptr<Output> output);
   static void end(Output& output);
 
   boost::asio::any_io_executor executor_;

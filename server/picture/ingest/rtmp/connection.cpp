@@ -147,7 +147,7 @@ Task<> RtmpConnection::serve(RtmpShard* shard) {
 
 Task<Result<std::size_t>> RtmpConnection::read() {
   // TLS holds back bytes of its own.
-  if (feed_ && !transport_.is_tls()) return transport_.read(session_.read_room(), shard_->rounds);
+  if (feed_ && !transport_.is_tls()) return transport_.read(session_.read_room(), &shard_->rounds);
   return transport_.read(session_.read_room());
 }
 

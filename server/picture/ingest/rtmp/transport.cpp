@@ -66,11 +66,11 @@ Task<Result<std::size_t>> RtmpTransport::read(Room room) {
   co_return count;
 }
 
-Task<Result<std::size_t>> RtmpTransport::read(Room room, ReadRounds& rounds) {
+Task<Result<std::size_t>> RtmpTransport::read(Room room, ReadRounds* rounds) {
   const auto buffers = buffers_of(room);
   while (true) {
     if (left_of_turn_ == 0) {
-      co_await rounds.next();
+      co_await rounds->next();
       left_of_turn_ = kTurnBytes;
     }
     boost::system::error_code failure;

@@ -29,7 +29,7 @@ class RtmpTransport {
   using Room = std::array<std::span<std::byte>, 2>;
   Task<Result<std::size_t>> read(Room room);
   // The same with what is there at the next pulse. Plain TCP only.
-  Task<Result<std::size_t>> read(Room room, ReadRounds& rounds);
+  Task<Result<std::size_t>> read(Room room, ReadRounds* rounds);
   // Whether bytes that arrive wake the shard; rounds have no need of it.
   enum class Wakes : std::uint8_t { on_any_byte, when_nearly_full };
   void set_wakes(Wakes wakes);

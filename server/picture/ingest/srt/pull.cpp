@@ -41,7 +41,7 @@ Task<> SrtPuller::keep(std::shared_ptr<SrtPuller> self, std::size_t index) {
   Link& link = *self->links_[index];
   seconds pause = kFirstPause;
   while (!self->stopped_) {
-    const auto connected = co_await self->connect(link);
+    const auto connected = co_await self->connect(index);
     if (connected) pause = kFirstPause;
     while (connected && link.id != 0) {
       link.wake.expires_at(asio::steady_timer::time_point::max());
@@ -58,21 +58,22 @@ Task<> SrtPuller::keep(std::shared_ptr<SrtPuller> self, std::size_t index) {
   }
 }
 
-Task<Result<asio::ip::udp::endpoint>> SrtPuller::resolve(const SrtUrl& url) {
+Task<Result<asio::ip::udp::endpoint>> SrtPuller::resolve(std::string host, std::uint16_t port) {
   // Asio asks the system's resolver on a thread of its own.
   asio::ip::udp::resolver resolver(door_.shard.executor());
   auto [error, found] = co_await resolver.async_resolve(
-      url.host, std::to_string(url.port), asio::ip::udp::resolver::numeric_service, kAsValue);
+      host, std::to_string(port), asio::ip::udp::resolver::numeric_service, kAsValue);
   if (error || found.empty())
-    co_return fail(Errc::not_found, "{} has no address: {}", url.host, error.message());
+    co_return fail(Errc::not_found, "{} has no address: {}", host, error.message());
   asio::ip::udp::endpoint to = found.begin()->endpoint();
   // The socket is one for both families.
   if (door_.shard.is_v6()) to.address(net::mapped_address(to.address()));
   co_return to;
 }
 
-Task<Result<void>> SrtPuller::connect(Link& link) {
-  const auto resolved = co_await resolve(link.url);
+Task<Result<void>> SrtPuller::connect(std::size_t index) {
+  Link& link = *links_[index];
+  const auto resolved = co_await resolve(link.url.host, link.url.port);
   const net::UdpPath path{KAPOK_CO_TRY(resolved), {}};
   if (stopped_) co_return fail(Errc::closed, "stopped");
   const auto feed = pull_.urls.size() > 1 ? bonded_feed() : nullptr;

@@ -47,8 +47,8 @@ class SrtPuller final : public std::enable_shared_from_this<SrtPuller> {
   static Task<> keep(std::shared_ptr<SrtPuller> self, std::size_t index);
   static Task<> open(std::shared_ptr<SrtPuller> self, std::shared_ptr<SrtFeed> feed,
                      std::string peer);
-  Task<Result<void>> connect(Link& link);
-  Task<Result<boost::asio::ip::udp::endpoint>> resolve(const SrtUrl& url);
+  Task<Result<void>> connect(std::size_t index);
+  Task<Result<boost::asio::ip::udp::endpoint>> resolve(std::string host, std::uint16_t port);
   std::shared_ptr<SrtFeed> bonded_feed();
   std::shared_ptr<SrtFeed> make_feed(SrtCarrier carrier);
   void ended(const SrtFeed* feed, srt::SocketId id);

@@ -139,8 +139,9 @@ Task<> SrtReception::admit(CallerPtr caller) {
 Task<> SrtReception::admit_publisher(CallerPtr caller, srt::StreamId stream) {
   Publish publish;
   if (caller->asked.group) {
-    const bool answered = co_await join(caller, stream.key, publish.bond);
-    if (answered) co_return;
+    auto bond = co_await join(caller, stream.key);
+    if (!bond) co_return;
+    publish.bond = *std::move(bond);
   }
   const std::shared_ptr<Bond> bond = publish.bond;
   publish.close_order = std::make_shared<SrtCloseOrder>();
@@ -201,14 +202,15 @@ void SrtReception::send_on(const Caller& caller, SrtDoor& door) {
       &door, first_.shard.now() + srt::kHandshakeTimeout};
 }
 
-Task<bool> SrtReception::join(CallerPtr caller, std::string key, std::shared_ptr<Bond>& bond) {
+Task<std::optional<std::shared_ptr<SrtReception::Bond>>> SrtReception::join(CallerPtr caller,
+                                                                            std::string key) {
   const BondKey name{caller->channel, caller->asked.group->group_id};
   while (true) {
     const auto found = bonds_.find(name);
     if (found == bonds_.end()) break;
     const std::shared_ptr<Bond> other = found->second;
     // A group claimed with another key is another publisher's: the directory shall decide.
-    if (!equal_constant_time(as_bytes(other->key), as_bytes(key))) co_return false;
+    if (!equal_constant_time(as_bytes(other->key), as_bytes(key))) co_return nullptr;
     while (other->opening) {
       [[maybe_unused]] auto [error] = co_await other->settled.async_wait(kAsValue);
     }
@@ -216,17 +218,17 @@ Task<bool> SrtReception::join(CallerPtr caller, std::string key, std::shared_ptr
       send_on(*caller, *other->door);
       const auto joined = co_await on_home(*other->door, settle_link(other->door, caller, other));
       if (!joined) note_refusal(*caller, joined.error());
-      if (!joined || *joined) co_return true;
+      if (!joined || *joined) co_return std::nullopt;
     }
     // That feed has ended meanwhile.
     if (const auto still = bonds_.find(name); still != bonds_.end() && still->second == other)
       bonds_.erase(still);
   }
-  bond = std::make_shared<Bond>(first_.shard.executor());
+  auto bond = std::make_shared<Bond>(first_.shard.executor());
   bond->name = name;
   bond->key = std::move(key);
   bonds_.emplace(name, bond);
-  co_return false;
+  co_return bond;
 }
 
 void SrtReception::settled(const std::shared_ptr<Bond>& bond, SrtDoor* door,

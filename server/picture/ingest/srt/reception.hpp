@@ -109,8 +109,9 @@ class SrtReception {
   Task<> admit(CallerPtr caller);
   Task<> admit_publisher(CallerPtr caller, srt::StreamId stream);
   Task<> admit_viewer(CallerPtr caller, srt::StreamId stream);
-  // True: it was one of a group that lives, and has been answered. False: `bond` is its own.
-  Task<bool> join(CallerPtr caller, std::string key, std::shared_ptr<Bond>& bond);
+  // Nothing: it was one of a group that lives, and has been answered. Otherwise its own bond, or
+  // null when the group it names is another publisher's.
+  Task<std::optional<std::shared_ptr<Bond>>> join(CallerPtr caller, std::string key);
   void settled(const std::shared_ptr<Bond>& bond, SrtDoor* door, std::weak_ptr<SrtFeed> feed);
   void refuse(const Caller& caller, srt::RejectReason reason, std::string_view why);
   // The protocol has told the caller; this tells us.
