@@ -134,11 +134,9 @@ Result<std::size_t> ChunkReader::read_continuation(ChunkStream& stream, ByteSpan
     if (stream.length > max_message_bytes_)
       return fail(Errc::limit, "message of {} bytes where at most {} may be", stream.length,
                   max_message_bytes_);
-    if (!stream.extended)
-      stream.timestamp += stream.delta;
-    else if (field != stream.extended_field)
+    if (stream.extended && field != stream.extended_field)
       stream.timestamp = stream.extended_field = field;  // who varies it means an absolute time
-    else if (!stream.absolute)
+    else if (!stream.extended || !stream.absolute)
       stream.timestamp += stream.delta;
     start_message(stream);
   }
