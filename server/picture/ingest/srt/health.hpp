@@ -25,7 +25,7 @@ SrtTotals totals_of(const srt::GroupStats& stats);
 
 class SrtHealth {
  public:
-  // A single late packet in a thousand is what retransmission is for: not worth a line.
+  // The odd lost packet is what retransmission is for; one in a hundred is worth a line.
   static constexpr double kLossWorthTelling = 0.01;
   static constexpr nanoseconds kCalm = seconds(10);
 
