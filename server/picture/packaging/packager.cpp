@@ -132,14 +132,16 @@ bool Packager::State::submit_media(std::function<Outcome(Spool&)> work) {
 // ---- cuts ----
 
 Result<void> Packager::State::append(const std::string& id, const media::Packet& packet) {
-  if (!completes_last_era(id)) {
+  const bool of_last_era = completes_last_era(id, packet);
+  if (!of_last_era) {
     // Held until the first GOP is complete; false: this packet begins the second.
     if (waiting && hold(id, packet)) return {};
     if (!running) return fail(Errc::closed, "no era is open");
   }
   const auto found = live.find(id);
-  if (found == live.end() || !found->second.segmenter)
-    return fail(Errc::not_found, "rendition {} is not part of this era", id);
+  const bool declared =
+      found != live.end() && found->second.segmenter && (of_last_era || found->second.grid == grid);
+  if (!declared) return fail(Errc::not_found, "rendition {} is not part of this era", id);
   Live& rendition = found->second;
   if (rendition.fed == rendition.info.timescale) return append_told(rendition, packet);
   media::Packet told = packet;
@@ -148,9 +150,10 @@ Result<void> Packager::State::append(const std::string& id, const media::Packet&
   return append_told(rendition, told);
 }
 
-bool Packager::State::completes_last_era(const std::string& id) const {
+bool Packager::State::completes_last_era(const std::string& id, const media::Packet& packet) const {
   const auto found = live.find(id);
-  return found != live.end() && found->second.segmenter && found->second.grid != grid;
+  return found != live.end() && found->second.segmenter && found->second.grid != grid &&
+         utc_of(packet.pts, found->second.fed) < era_start;
 }
 
 Result<void> Packager::State::append_told(Live& rendition, const media::Packet& packet) {
@@ -158,7 +161,7 @@ Result<void> Packager::State::append_told(Live& rendition, const media::Packet& 
     return fail(Errc::malformed, "dts of {} did not rise", rendition.id);
   const UtcTime time = utc_of(packet.pts, rendition.info.timescale);
   if (!rendition.info.rung) {
-    newest = std::max(newest, time);
+    feed_reaches(time);
   } else if (time > newest + kRungAhead) {
     return fail(Errc::malformed, "{} is ahead of what it is made of", rendition.id);
   } else {

@@ -125,6 +125,15 @@ void Packager::State::track_away(const std::string& id) {
     give_up(rendition, led->second.next_segment);
 }
 
+// A pause of the feed is no delay of its rungs.
+void Packager::State::feed_reaches(UtcTime time) {
+  constexpr microseconds kPause{500'000};
+  const microseconds step = time - newest;
+  if (step > kPause)
+    for (auto& [id, rendition] : live) rendition.rung.heard += step;
+  newest = std::max(newest, time);
+}
+
 // The rendition that sets the pace has ended that segment.
 void Packager::State::pace_rungs(std::uint64_t ended) {
   for (auto& [id, rendition] : live) {

@@ -201,7 +201,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   // ---- cuts ----
 
   Result<void> append(const std::string& id, const media::Packet& packet);
-  bool completes_last_era(const std::string& id) const;
+  bool completes_last_era(const std::string& id, const media::Packet& packet) const;
   Result<void> append_told(Live& rendition, const media::Packet& packet);
   Result<void> append_cut(Live& rendition, const media::Packet& packet);
   void flush();
@@ -215,6 +215,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   void on(Live& rendition, SegmentBroken& cut);
   void on(Live& rendition, MissedAsLed& cut);
   void on(Live& rendition, Misaligned& cut);
+  void feed_reaches(UtcTime time);
   void pace_rungs(std::uint64_t ended);
   void give_up(Live& rendition, std::uint64_t before);
   void measure_delay(Live& rendition, const PartCut& first_part);

@@ -279,7 +279,8 @@ std::vector<std::string> lint_delta(const LintedPlaylist& full, const LintedPlay
   for (std::size_t i = full.segments.size(); i-- > 0;) {
     const LintedSegment& segment = full.segments[i];
     // [4.4.5.2] only segments further than the skip boundary from the end may be skipped.
-    if (i < delta.skipped && after < delta.can_skip_until)
+    const double printed = kPrinted * static_cast<double>(full.segments.size());
+    if (i < delta.skipped && after < delta.can_skip_until - printed)
       faults.push_back(fmt::format("segment {} skipped within the boundary", segment.number));
     double length = segment.duration;
     if (segment.uri.empty())

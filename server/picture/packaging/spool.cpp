@@ -195,8 +195,9 @@ void Spool::close_left_open(const std::string& id) {
   }
   const RenditionInfo& info = index_.renditions().at(id).appearances.back().info;
   const auto led = led_duration(id, number);
-  if (led && close.duration + media::from_microseconds(info.part_target, info.timescale) <= *led) {
-    close.gap = true;
+  if (led) {
+    const Ticks slack = media::from_microseconds(info.part_target / 4, info.timescale);
+    close.gap = close.gap || close.duration + slack < *led;
     close.duration = *led;
   }
   const auto applied = index_.apply(close);
