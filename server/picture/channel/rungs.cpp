@@ -27,13 +27,20 @@ void Rungs::start(const std::vector<packaging::RenditionTrack>& tracks) {
   for (const packaging::RenditionTrack& track : tracks)
     if (take(track)) taken.push_back(track);
   fit();
-  for (const packaging::RenditionTrack& track : taken) worker_.track(track.track);
+  for (const packaging::RenditionTrack& track : taken)
+    if (is_wanted(track)) worker_.track(track.track);
 }
 
 void Rungs::track(const packaging::RenditionTrack& track) {
   if (!take(track)) return;
   fit();
-  worker_.track(track.track);
+  if (is_wanted(track)) worker_.track(track.track);
+}
+
+// Whether a rung is made of it: the worker gets nothing else.
+bool Rungs::is_wanted(const packaging::RenditionTrack& track) const {
+  return track.track->kind == media::TrackKind::video ? !fitted_.video.empty()
+                                                      : !fitted_.audio.empty();
 }
 
 // Rungs are made of the first video and the first sound.
@@ -84,16 +91,17 @@ void Rungs::make_rung(const std::string& name, std::uint32_t bit_rate) {
 }
 
 void Rungs::packet(const std::string& rendition, const media::Packet& packet) {
-  if (rungs_.empty()) return;
-  if (video_ && rendition == video_->rendition) {
+  const bool picture = video_ && rendition == video_->rendition;
+  const bool sound = audio_ && rendition == audio_->rendition;
+  if (picture && is_wanted(*video_)) {
     // Which packets begin segments is the packager's to say. Until it knows, all that could.
     const auto segment = era_.open_segment(rendition);
     const bool begins = !segment || segment != segment_;
     segment_ = segment;
     newest_ = std::max(newest_, media::to_nanoseconds(packet.pts, video_->track->timescale));
     worker_.packet(packet, packet.sync && begins ? SegmentStart::yes : SegmentStart::no);
-  } else if (audio_ && rendition == audio_->rendition) {
-    if (!video_)
+  } else if (sound && is_wanted(*audio_)) {
+    if (fitted_.video.empty())
       newest_ = std::max(newest_, media::to_nanoseconds(packet.pts, audio_->track->timescale));
     worker_.packet(packet, SegmentStart::no);
   }

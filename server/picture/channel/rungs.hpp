@@ -56,6 +56,7 @@ class Rungs final : public RungSink {
     Counter* shed = nullptr;
   };
   bool take(const packaging::RenditionTrack& track);
+  bool is_wanted(const packaging::RenditionTrack& track) const;
   void fit();
   void make_rung(const std::string& name, std::uint32_t bit_rate);
   void drop(Rung& rung, const std::string& name, std::string_view why);
