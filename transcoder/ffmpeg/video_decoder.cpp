@@ -128,7 +128,7 @@ void VideoDecoder::give(FramePtr frame, const OnPicture& out) {
   if (!is_whole) ++counters_.decode_errors;
   ++counters_.decoded;
   start_lost_ = marks_.forget_before(pts) || start_lost_;
-  mark->starts_segment = mark->starts_segment || std::exchange(start_lost_, false);
+  mark->starts_segment = std::exchange(start_lost_, false) || mark->starts_segment;
   number_ = mark->starts_segment ? 0 : number_ + 1;
   mark->number = number_;
   // The track's facts have what the frame has not: SEI folded in, colour of the record.

@@ -1,0 +1,300 @@
+#include "transcoder/ffmpeg/engine.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "server/media/describe.hpp"
+#include "transcoder/ffmpeg/clip_test.hpp"
+
+namespace kapok::ffmpeg {
+namespace {
+
+using media::Codec;
+using testing::ElementsAre;
+
+std::unique_ptr<ladder::Engine> make(const media::Ladder& ladder, ladder::RungSink& sink,
+                                     ladder::Pace pace = ladder::Pace::file) {
+  return make_engine(ladder, {.pace = pace, .threads = 2}, sink).value();
+}
+
+media::Ladder ladder_of(std::vector<media::VideoRung> rungs) {
+  media::Ladder ladder;
+  ladder.name = "test";
+  ladder.video = std::move(rungs);
+  return ladder;
+}
+
+RecordingSink::Rung run(const Clip& clip, const media::VideoRung& rung) {
+  RecordingSink sink;
+  const auto engine = make(ladder_of({rung}), sink);
+  feed(*engine, clip);
+  engine->drain();
+  EXPECT_TRUE(sink.has(rung.name)) << sink.all_notices();
+  return sink[rung.name];
+}
+
+TEST(FfmpegEngine, EveryRungHasTheSourcesFramesAndBeginsAGopExactlyWhereASegmentStarts) {
+  const Clip clip = make_clip({.b_frames = 2});
+  RecordingSink sink;
+  auto with_b = rung("b", Codec::avc, 240);
+  with_b.b_frames = 2;
+  const auto engine =
+      make(ladder_of({rung("avc", Codec::avc, 360), with_b, rung("hevc", Codec::hevc, 240),
+                      rung("av1", Codec::av1, 180)}),
+           sink);
+  feed(*engine, clip);
+  engine->drain();
+  for (const std::string name : {"avc", "b", "hevc", "av1"}) {
+    SCOPED_TRACE(name + "\n" + sink.all_notices());
+    const auto& made = sink[name];
+    ASSERT_EQ(made.tracks.size(), 1U);
+    EXPECT_EQ(pts_of(made.packets), pts_of(clip.packets));
+    EXPECT_EQ(sync_pts_of(made.packets), clip.segment_starts);
+    EXPECT_EQ(made.tracks[0]->timescale, clip.track->timescale);
+    EXPECT_EQ(made.tracks[0]->video()->frame_rate, (media::Rational{50, 1}));
+    std::int64_t last = 0;
+    for (const auto& packet : made.packets) {
+      // The bitstream itself says so too.
+      EXPECT_EQ(media::is_sync(*made.tracks[0], packet.payload.bytes()), packet.sync);
+      EXPECT_LE(packet.dts, packet.pts);
+      EXPECT_GT(packet.dts.count, last);
+      EXPECT_EQ(packet.duration.count, kClipFrame);
+      last = packet.dts.count;
+    }
+    EXPECT_EQ(decode(*made.tracks[0], made.packets).size(), clip.packets.size());
+  }
+  EXPECT_EQ(sink["av1"].tracks[0]->video()->height, 180U);
+  EXPECT_EQ(sink["hevc"].tracks[0]->video()->width, 426U);
+  EXPECT_EQ(engine->stats().decoded, clip.packets.size());
+  EXPECT_EQ(engine->stats().decode_errors, 0U);
+}
+
+TEST(FfmpegEngine, PicturesLookLikeTheSources) {
+  const Clip clip = make_clip({});
+  for (const Codec codec : {Codec::avc, Codec::hevc, Codec::av1}) {
+    const auto made = run(clip, rung("r", codec, 180));
+    const auto source = decode(*clip.track, clip.packets);
+    const double quality = psnr(decode(*made.tracks.at(0), made.packets),
+                                filtered(source, "scale=320:180:flags=bicubic"));
+    EXPECT_GT(quality, 28) << name_of(codec);
+  }
+}
+
+TEST(FfmpegEngine, SourcesOfEachCodecAreRead) {
+  for (const Codec codec : {Codec::hevc, Codec::av1}) {
+    const Clip clip = make_clip({.codec = codec, .frames = 30, .b_frames = 2});
+    const auto made = run(clip, rung("r", Codec::avc, 180));
+    EXPECT_EQ(pts_of(made.packets), pts_of(clip.packets)) << name_of(codec);
+    EXPECT_EQ(sync_pts_of(made.packets), clip.segment_starts) << name_of(codec);
+  }
+}
+
+ClipSpec hdr10_clip() {
+  return {.codec = Codec::hevc,
+          .pictures = "testsrc2=s=640x360:r=50,format=yuv420p10le",
+          .frames = 20,
+          .segment = 10,
+          .facts = hdr10_facts()};
+}
+
+TEST(FfmpegEngine, AnSdrRungOfHdrIsToneMappedAsFfmpegsOwnFiltersDoIt) {
+  const Clip clip = make_clip(hdr10_clip());
+  const auto made = run(clip, rung("sdr", Codec::avc, 180));
+  const media::VideoFacts& facts = *made.tracks.at(0)->video();
+  EXPECT_EQ(facts.colour, (media::Colour{1, 1, 1, false}));
+  EXPECT_EQ(facts.bit_depth, 8);
+  EXPECT_FALSE(facts.mastering.has_value());
+  const auto source = decode(*clip.track, clip.packets);
+  const auto pictures = decode(*made.tracks[0], made.packets);
+  const auto mapped = filtered(source,
+                               "zscale=w=320:h=180:f=bicubic,zscale=t=linear:npl=100,"
+                               "format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,"
+                               "zscale=t=bt709:m=bt709:r=tv,format=yuv420p");
+  const auto relabelled = filtered(source, "scale=320:180:flags=bicubic,format=yuv420p");
+  EXPECT_GT(psnr(pictures, mapped), 28);
+  EXPECT_LT(psnr(pictures, relabelled), 22);
+}
+
+TEST(FfmpegEngine, AnHdrRungKeepsDepthColourMasteringDisplayAndLight) {
+  const Clip clip = make_clip(hdr10_clip());
+  for (const Codec codec : {Codec::hevc, Codec::av1}) {
+    SCOPED_TRACE(name_of(codec));
+    auto hdr = rung("hdr", codec, 180);
+    hdr.range = media::RungRange::keep;
+    hdr.bit_depth = 10;
+    const auto made = run(clip, hdr);
+    const media::VideoFacts& facts = *made.tracks.at(0)->video();
+    const media::VideoFacts source = hdr10_facts();
+    EXPECT_EQ(facts.bit_depth, 10);
+    EXPECT_EQ(facts.colour, source.colour);
+    EXPECT_EQ(facts.light, source.light);
+    ASSERT_TRUE(facts.mastering.has_value());
+    // AV1 counts in other fractions.
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_NEAR(facts.mastering->primaries_x[i], source.mastering->primaries_x[i], 1);
+      EXPECT_NEAR(facts.mastering->primaries_y[i], source.mastering->primaries_y[i], 1);
+    }
+    EXPECT_NEAR(facts.mastering->max_luminance, source.mastering->max_luminance, 100);
+    EXPECT_NEAR(facts.mastering->min_luminance, source.mastering->min_luminance, 1);
+    // Each place where a player may start says so again.
+    const auto bare = media::describe_track({.id = 1,
+                                             .codec = codec,
+                                             .timescale = kClipTimescale,
+                                             .config = made.tracks[0]->config,
+                                             .language = {}})
+                          .value();
+    for (const auto& packet : made.packets)
+      if (packet.sync)
+        EXPECT_TRUE(media::enriched(bare, packet.payload.bytes())->video()->light.has_value());
+  }
+}
+
+TEST(FfmpegEngine, AHalfRateRungHasEverySecondFrameFromEachSegmentStartOn) {
+  const Clip clip = make_clip({.frames = 60, .segment = 25});
+  auto half = rung("half", Codec::avc, 180);
+  half.rate = media::RungRate::half;
+  const auto made = run(clip, half);
+  std::vector<std::int64_t> expected;
+  for (int i = 0; i < 60; ++i)
+    if (i % 25 % 2 == 0) expected.push_back(kClipBegin + i * kClipFrame);
+  EXPECT_EQ(pts_of(made.packets), expected);
+  EXPECT_EQ(sync_pts_of(made.packets), clip.segment_starts);
+  EXPECT_EQ(made.packets[0].duration.count, 2 * kClipFrame);
+  EXPECT_EQ(made.tracks[0]->video()->frame_rate, (media::Rational{25, 1}));
+}
+
+TEST(FfmpegEngine, BrokenPacketsAreCountedAndTheNextSyncPacketGoesOn) {
+  Clip clip = make_clip({.frames = 100});
+  for (std::size_t i = 25; i < 35; ++i) {  // in the second segment
+    Bytes bytes(clip.packets[i].payload.bytes().begin(), clip.packets[i].payload.bytes().end());
+    for (std::size_t at = 0; at < bytes.size(); at += 3) bytes[at] ^= std::byte{0xa5};
+    clip.packets[i].payload = Buffer(std::move(bytes));
+  }
+  clip.packets[65].payload = Buffer();
+  RecordingSink sink;
+  const auto engine = make(ladder_of({rung("r", Codec::avc, 180)}), sink);
+  feed(*engine, clip);
+  engine->drain();
+  EXPECT_GT(engine->stats().decode_errors, 0U);
+  const auto pts = pts_of(sink["r"].packets);
+  for (const int i : {0, 19, 20, 40, 59, 60, 64, 80, 99})
+    EXPECT_TRUE(std::ranges::binary_search(pts, kClipBegin + i * kClipFrame)) << i;
+  EXPECT_EQ(sync_pts_of(sink["r"].packets), clip.segment_starts);
+}
+
+TEST(FfmpegEngine, ALostSegmentStartIsMadeUpForByTheNextPicture) {
+  Clip clip = make_clip({.frames = 60});
+  clip.packets[20].payload = Buffer();
+  RecordingSink sink;
+  const auto engine = make(ladder_of({rung("r", Codec::avc, 180)}), sink);
+  feed(*engine, clip);
+  engine->drain();
+  EXPECT_THAT(sync_pts_of(sink["r"].packets),
+              ElementsAre(kClipBegin, kClipBegin + 40 * kClipFrame));
+}
+
+TEST(FfmpegEngine, AnotherPictureSizeRebuildsTheRungsAndGoesOn) {
+  const Clip large = make_clip({.frames = 40});
+  const Clip small = make_clip({.pictures = "testsrc2=s=480x270:r=50,format=yuv420p",
+                                .frames = 40,
+                                .begin = kClipBegin + 40 * kClipFrame});
+  RecordingSink sink;
+  const auto engine =
+      make(ladder_of({rung("360p", Codec::avc, 360), rung("180p", Codec::avc, 180)}), sink);
+  feed(*engine, large);
+  feed(*engine, small);
+  engine->drain();
+  EXPECT_EQ(sink["180p"].packets.size(), 80U);
+  EXPECT_EQ(sink["180p"].tracks.size(), 2U);
+  EXPECT_EQ(sync_pts_of(sink["180p"].packets).size(), 4U);
+  // The rung above the new source is left out, and said to be.
+  EXPECT_EQ(sink["360p"].packets.size(), 40U);
+  EXPECT_EQ(sink.notices("rung.left_out"), 1U);
+}
+
+TEST(FfmpegEngine, ATrackThatOnlyTellsMoreRestartsNothing) {
+  const Clip clip = make_clip({.frames = 40});
+  RecordingSink sink;
+  const auto engine = make(ladder_of({rung("r", Codec::avc, 180)}), sink);
+  ASSERT_TRUE(engine->track(clip.track).has_value());
+  for (const auto& packet : clip.packets) {
+    if (packet.pts.count == clip.segment_starts[1]) {
+      ASSERT_TRUE(engine->track(std::make_shared<media::Track>(*clip.track)).has_value());
+    }
+    ASSERT_TRUE(engine->packet(packet, ladder::SegmentStart::no).has_value());
+  }
+  engine->drain();
+  EXPECT_EQ(sink["r"].tracks.size(), 1U);
+  EXPECT_THAT(sync_pts_of(sink["r"].packets), ElementsAre(kClipBegin));
+}
+
+TEST(FfmpegEngine, ADiscontinuityBringsEverythingOutAndBeginsAnew) {
+  const Clip clip = make_clip({.frames = 20});
+  Clip later = make_clip({.frames = 20, .begin = kClipBegin + 1'000'000});
+  auto moved = *later.track;
+  moved.id = 7;  // another feed
+  later.track = std::make_shared<media::Track>(moved);
+  for (auto& packet : later.packets) packet.track = 7;
+  RecordingSink sink;
+  const auto engine = make(ladder_of({rung("r", Codec::avc, 180)}), sink);
+  feed(*engine, clip);
+  engine->discontinuity();
+  feed(*engine, later);
+  engine->drain();
+  EXPECT_EQ(sink["r"].packets.size(), 40U);
+  EXPECT_EQ(sink["r"].tracks.size(), 2U);
+}
+
+TEST(FfmpegEngine, DecodingBeginsAtASyncPacket) {
+  Clip clip = make_clip({.frames = 40});
+  clip.packets.erase(clip.packets.begin());
+  RecordingSink sink;
+  const auto engine = make(ladder_of({rung("r", Codec::avc, 180)}), sink);
+  feed(*engine, clip);
+  engine->drain();
+  EXPECT_EQ(sink["r"].packets.size(), 20U);
+  EXPECT_EQ(engine->stats().dropped, 19U);
+}
+
+TEST(FfmpegEngine, OversizedPicturesAndUnknownCodecsAreRefused) {
+  const Clip clip = make_clip({.frames = 1});
+  RecordingSink sink;
+  const auto engine = make(ladder_of({rung("r", Codec::avc, 180)}), sink);
+  auto track = *clip.track;
+  std::get<media::VideoFacts>(track.facts).width = 8194;
+  auto refused = engine->track(std::make_shared<media::Track>(track));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Errc::limit);
+  track = *clip.track;
+  track.codec = Codec::avs3;
+  refused = engine->track(std::make_shared<media::Track>(track));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Errc::unsupported);
+}
+
+TEST(FfmpegEngine, AnUnknownDeviceIsAnErrorOfTheConfiguration) {
+  RecordingSink sink;
+  auto ladder = ladder_of({rung("r", Codec::avc, 180)});
+  ladder.device = "cuda";
+  const auto engine = make_engine(ladder, {}, sink);
+  ASSERT_FALSE(engine.has_value());
+  EXPECT_EQ(engine.error().code, Errc::config);
+}
+
+TEST(FfmpegEngine, ARungWhoseEncoderRefusesFailsAloneAndSaysSo) {
+  const Clip clip = make_clip({.frames = 20});
+  RecordingSink sink;
+  auto bad = rung("bad", Codec::avc, 360);
+  bad.preset = "nonsense";
+  const auto engine = make(ladder_of({bad, rung("good", Codec::avc, 180)}), sink);
+  feed(*engine, clip);
+  engine->drain();
+  EXPECT_EQ(sink["good"].packets.size(), 20U);
+  EXPECT_FALSE(sink.has("bad"));
+  EXPECT_EQ(sink.notices("rung.failed"), 1U);
+}
+
+}  // namespace
+}  // namespace kapok::ffmpeg
