@@ -11,7 +11,7 @@ namespace kapok::transcoder {
 Outbox::Outbox(int socket, Beat beat)
     : socket_(socket), beat_(std::move(beat)), thread_([this] { run(); }) {}
 
-Outbox::~Outbox() {
+void Outbox::close() {
   {
     const std::lock_guard lock(mutex_);
     broken_ = true;
@@ -19,7 +19,7 @@ Outbox::~Outbox() {
     ::shutdown(socket_, SHUT_RDWR);
   }
   changed_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Outbox::greet(const wire::WorkerHello& hello) {

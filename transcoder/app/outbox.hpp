@@ -28,7 +28,7 @@ class Outbox {
   using Beat = std::function<std::optional<wire::Heartbeat>()>;
   // Writes nothing, and asks for no beat, before the Hello.
   Outbox(int socket, Beat beat);
-  ~Outbox();  // gives up what is not written
+  ~Outbox() { close(); }
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
@@ -37,6 +37,8 @@ class Outbox {
   void say(const wire::FromWorker& message);
   // Returns once everything is written, or cannot be.
   void flush();
+  // Gives up what is not written; nobody waits and no beat is asked for after this.
+  void close();
 
  private:
   void run();

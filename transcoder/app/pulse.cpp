@@ -19,7 +19,9 @@ ProcessCost::~ProcessCost() {
 milliseconds ProcessCost::cpu() const {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
-  const auto of = [](const timeval& time) { return seconds(time.tv_sec) + microseconds(time.tv_usec); };
+  const auto of = [](const timeval& time) {
+    return seconds(time.tv_sec) + microseconds(time.tv_usec);
+  };
   return std::chrono::duration_cast<milliseconds>(of(usage.ru_utime) + of(usage.ru_stime));
 }
 
@@ -29,7 +31,7 @@ std::uint64_t ProcessCost::memory_bytes() const {
   const ssize_t got = ::pread(statm_, text, sizeof text, 0);
   if (got <= 0) return 0;
   const char* end = text + got;
-  const char* resident = std::find(text, end, ' ');
+  const char* resident = std::find<const char*>(text, end, ' ');
   std::uint64_t pages = 0;
   if (resident != end) std::from_chars(resident + 1, end, pages);
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));

@@ -18,9 +18,12 @@
 
 namespace kapok::transcoder {
 
+struct Made {
+  std::unique_ptr<ladder::Engine> engine;
+  std::string device;  // what it runs on, for the server's log
+};
 // Makes the engine that a ladder asks for. Errors: config, unsupported.
-using EngineMaker = std::function<Result<std::unique_ptr<ladder::Engine>>(const media::Ladder&,
-                                                                          ladder::RungSink&)>;
+using EngineMaker = std::function<Result<Made>(const media::Ladder&, ladder::RungSink&)>;
 // Called once the engine stands: from here on the worker reads hostile bitstreams. What was closed
 // is said in a notice.
 using Sandbox = std::function<Result<std::string>()>;
@@ -46,7 +49,6 @@ class Worker final : private ladder::RungSink {
   Result<Next> read();
   Result<Next> take(wire::ToWorker message);
   Result<void> build(const media::Ladder& ladder);
-  Result<void> track(const wire::SourceTrack& source);
   void drain();
   std::optional<wire::Heartbeat> beat();
 

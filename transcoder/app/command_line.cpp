@@ -1,0 +1,37 @@
+#include "transcoder/app/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace kapok::transcoder {
+
+namespace {
+
+constexpr std::string_view kAbout = "Makes the rungs of one channel's ladder for kapok-server.";
+constexpr std::string_view kMore =
+    "kapok-server starts it, one process a channel, with a socket as descriptor 3; there is\n"
+    "nothing to start by hand. SIGTERM lets what is inside come out, then ends it.\n"
+    "\n"
+    "Exit: 0 drained, or the server went away; 1 something is wrong, and what is on standard\n"
+    "error; 2 wrong usage.";
+
+}  // namespace
+
+std::optional<Arguments> parse(int argc, const char* const* argv, int& exit_code) {
+  constexpr int kUsage = 2;
+  Arguments arguments;
+  CLI::App app{std::string(kAbout), "kapok-transcoder"};
+  app.footer(std::string(kMore));
+  app.set_version_flag("--version", std::string(KAPOK_VERSION));
+  app.add_flag("--worker", arguments.worker, "Serve the channel at descriptor 3")->required();
+  app.add_option("--record", arguments.record,
+                 "Also write what arrives to a new file, for kapok-inspect");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& stopped) {
+    exit_code = app.exit(stopped) == 0 ? 0 : kUsage;
+    return std::nullopt;
+  }
+  return arguments;
+}
+
+}  // namespace kapok::transcoder

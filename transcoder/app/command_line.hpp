@@ -1,0 +1,18 @@
+// The command line of kapok-transcoder. It takes no address and no file to decode: pictures come
+// through the inherited socket only.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace kapok::transcoder {
+
+struct Arguments {
+  bool worker = false;
+  std::string record;  // a file for kapok-inspect
+};
+
+// Absent: `exit_code` is what the program ends with, what there was to say has been printed.
+std::optional<Arguments> parse(int argc, const char* const* argv, int& exit_code);
+
+}  // namespace kapok::transcoder

@@ -1,0 +1,67 @@
+// kapok-transcoder: one channel's pictures decoded once, every rung of its ladder encoded.
+#include <fcntl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "transcoder/app/command_line.hpp"
+#include "transcoder/app/sandbox.hpp"
+#include "transcoder/app/worker.hpp"
+#include "transcoder/ffmpeg/engine.hpp"
+
+namespace kapok::transcoder {
+namespace {
+
+constexpr int kSocket = 3;
+
+Result<Made> make_engine(const media::Ladder& ladder, ladder::RungSink& sink) {
+  if (ladder.engine != "ffmpeg")
+    return fail(Errc::config, "engine {}: this build has only ffmpeg", ladder.engine);
+  return Made{KAPOK_TRY(ffmpeg::make_engine(ladder, ladder::EngineOptions{}, sink)), "software"};
+}
+
+// Before there is a second thread: none of them is to be interrupted.
+Result<int> signal_descriptor() {
+  sigset_t drain;
+  ::sigemptyset(&drain);
+  ::sigaddset(&drain, SIGTERM);
+  if (::sigprocmask(SIG_BLOCK, &drain, nullptr) != 0)
+    return std::unexpected(system_error(errno, "sigprocmask"));
+  const int descriptor = ::signalfd(-1, &drain, SFD_CLOEXEC);
+  if (descriptor < 0) return std::unexpected(system_error(errno, "signalfd"));
+  return descriptor;
+}
+
+Result<void> serve(const Arguments& arguments) {
+  int kind = 0;
+  socklen_t size = sizeof kind;
+  if (::getsockopt(kSocket, SOL_SOCKET, SO_TYPE, &kind, &size) != 0)
+    return fail(Errc::config, "descriptor 3 is no socket: kapok-server starts this program");
+  // The outbox's writes wait for room.
+  if (::fcntl(kSocket, F_SETFL, 0) != 0) return std::unexpected(system_error(errno, "fcntl"));
+  WorkerParts parts;
+  parts.socket = kSocket;
+  parts.stop = KAPOK_TRY(signal_descriptor());
+  parts.make_engine = make_engine;
+  parts.sandbox = close_sandbox;
+  if (!arguments.record.empty())
+    parts.recording.emplace(KAPOK_TRY(Recording::create(arguments.record)));
+  return Worker(std::move(parts)).run();
+}
+
+}  // namespace
+}  // namespace kapok::transcoder
+
+int main(int argc, char** argv) {
+  using namespace kapok::transcoder;
+  int exit_code = 0;
+  const std::optional<Arguments> arguments = parse(argc, argv, exit_code);
+  if (!arguments) return exit_code;
+  if (const kapok::Result<void> served = serve(*arguments); !served) {
+    std::fprintf(stderr, "kapok-transcoder: %s\n", served.error().message.c_str());
+    return 1;
+  }
+  return 0;
+}

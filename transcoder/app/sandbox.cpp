@@ -1,0 +1,197 @@
+#include "transcoder/app/sandbox.hpp"
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <vector>
+
+namespace kapok::transcoder {
+
+namespace {
+
+#if defined(__x86_64__)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
+#else
+#error "sandbox: no seccomp architecture is named for this processor"
+#endif
+
+// Memory, threads, clocks, and reading and writing of what is open already. Everything else is
+// refused with EPERM, so that a library that asks for more goes on without it.
+constexpr std::array kAllowed{
+    // descriptors that are open
+    SYS_read,
+    SYS_readv,
+    SYS_pread64,
+    SYS_write,
+    SYS_writev,
+    SYS_pwrite64,
+    SYS_close,
+    SYS_fstat,
+    SYS_lseek,
+    SYS_ppoll,
+    SYS_recvfrom,
+    SYS_recvmsg,
+    SYS_sendto,
+    SYS_sendmsg,
+    SYS_shutdown,
+    // memory
+    SYS_mmap,
+    SYS_munmap,
+    SYS_mremap,
+    SYS_mprotect,
+    SYS_madvise,
+    SYS_brk,
+    SYS_mincore,
+    // threads
+    SYS_futex,
+    SYS_set_robust_list,
+    SYS_get_robust_list,
+    SYS_set_tid_address,
+    SYS_rseq,
+    SYS_membarrier,
+    SYS_gettid,
+    SYS_getpid,
+    SYS_exit,
+    SYS_exit_group,
+    SYS_sched_yield,
+    SYS_sched_getaffinity,
+    SYS_sched_setaffinity,
+    SYS_sched_getparam,
+    SYS_sched_getscheduler,
+    SYS_sched_get_priority_max,
+    SYS_sched_get_priority_min,
+    SYS_getcpu,
+    SYS_get_mempolicy,
+    // signals
+    SYS_rt_sigaction,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigreturn,
+    SYS_sigaltstack,
+    SYS_restart_syscall,
+    // time and facts
+    SYS_clock_gettime,
+    SYS_clock_getres,
+    SYS_clock_nanosleep,
+    SYS_nanosleep,
+    SYS_gettimeofday,
+    SYS_setitimer,
+    SYS_getrusage,
+    SYS_times,
+    SYS_sysinfo,
+    SYS_uname,
+    SYS_getrandom,
+    SYS_getuid,
+    SYS_geteuid,
+    SYS_getgid,
+    SYS_getegid,
+#if defined(__x86_64__)
+    SYS_poll,
+    SYS_time,
+    SYS_arch_prctl,
+    SYS_alarm,
+#endif
+};
+
+std::uint32_t errno_action(int number) {
+  return SECCOMP_RET_ERRNO | (static_cast<std::uint32_t>(number) & SECCOMP_RET_DATA);
+}
+
+std::vector<sock_filter> filter() {
+  const auto load = [](std::size_t offset) -> sock_filter {
+    return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
+  };
+  const auto finish = [](std::uint32_t action) -> sock_filter {
+    return BPF_STMT(BPF_RET | BPF_K, action);
+  };
+  // Skips one instruction unless the loaded word is `value`.
+  const auto unless = [](std::uint32_t value) -> sock_filter {
+    return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+  };
+  std::vector<sock_filter> program{
+      load(offsetof(seccomp_data, arch)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArchitecture, 1, 0),
+      finish(SECCOMP_RET_KILL_PROCESS),
+      load(offsetof(seccomp_data, nr)),
+  };
+  for (const long number : kAllowed) {
+    program.push_back(unless(static_cast<std::uint32_t>(number)));
+    program.push_back(finish(SECCOMP_RET_ALLOW));
+  }
+  // What it asks for stands behind a pointer, which a filter cannot follow; libc takes clone then.
+  program.push_back(unless(SYS_clone3));
+  program.push_back(finish(errno_action(ENOSYS)));
+  // Files do not exist, as far as a library that looks for one is concerned.
+  program.push_back(unless(SYS_openat));
+  program.push_back(finish(errno_action(EACCES)));
+  // Threads, not processes. The low word of the first argument: both architectures are
+  // little-endian.
+  program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3));
+  program.push_back(load(offsetof(seccomp_data, args)));
+  program.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1));
+  program.push_back(finish(SECCOMP_RET_ALLOW));
+  program.push_back(finish(errno_action(EPERM)));
+  return program;
+}
+
+Result<void> close_system_calls() {
+  std::vector<sock_filter> instructions = filter();
+  const sock_fprog program{static_cast<unsigned short>(instructions.size()), instructions.data()};
+  // TSYNC: the threads that the engine has started already, too.
+  const long failed =
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+  if (failed > 0) return fail(Errc::io, "seccomp: thread {} cannot be closed in", failed);
+  if (failed < 0) return std::unexpected(system_error(errno, "seccomp"));
+  return {};
+}
+
+// Every right to files that this kernel's version knows and, from 4 on, to TCP ports, with no rule
+// that gives any back. It binds this thread and those it starts; seccomp already binds all.
+std::string close_landlock() {
+  const long version =
+      ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  if (version < 1) return fmt::format("no landlock: {}", system_error(errno, "landlock").message);
+  // Linux 5.13 has 13 rights; 2 added REFER, 3 TRUNCATE, 5 IOCTL_DEV. [landlock(7)]
+  const unsigned rights = version >= 5 ? 16 : version >= 3 ? 15 : version >= 2 ? 14 : 13;
+  struct {
+    std::uint64_t files;
+    std::uint64_t network;  // 1 bind, 2 connect
+  } const handled{(std::uint64_t{1} << rights) - 1, 3};
+  const std::size_t size = version >= 4 ? sizeof handled : sizeof handled.files;
+  const auto rules = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, size, 0));
+  if (rules < 0) return fmt::format("no landlock: {}", system_error(errno, "ruleset").message);
+  const long failed = ::syscall(SYS_landlock_restrict_self, rules, 0);
+  const int error = errno;
+  ::close(rules);
+  if (failed != 0) return fmt::format("no landlock: {}", system_error(error, "restrict").message);
+  return fmt::format("landlock-{}", version);
+}
+
+}  // namespace
+
+Result<std::string> close_sandbox() {
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return std::unexpected(system_error(errno, "no new privileges"));
+  // A core file would hold pictures that nobody has published. Also nobody of the same user may
+  // trace the process.
+  const rlimit none{};
+  if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+    return std::unexpected(system_error(errno, "no core files"));
+  const std::string landlock = close_landlock();
+  KAPOK_TRY(close_system_calls());
+  return "no-new-privileges no-core seccomp " + landlock;
+}
+
+}  // namespace kapok::transcoder

@@ -1,0 +1,133 @@
+#include "transcoder/app/worker.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace kapok::transcoder {
+
+namespace {
+
+// A decoder that hangs must not outlive the server: SIGALRM ends the process.
+constexpr unsigned kTeardownSeconds = 5;
+
+}  // namespace
+
+Worker::Worker(WorkerParts parts)
+    : parts_(std::move(parts)), outbox_(parts_.socket, [this] { return beat(); }) {}
+
+Worker::~Worker() {
+  outbox_.close();
+  ::alarm(kTeardownSeconds);
+  engine_.reset();
+  ::alarm(0);
+}
+
+Result<void> Worker::run() {
+  for (;;) {
+    std::array<pollfd, 2> ready{{{parts_.socket, POLLIN, 0}, {parts_.stop, POLLIN, 0}}};
+    if (::poll(ready.data(), ready.size(), -1) < 0) {
+      if (errno == EINTR) continue;
+      return std::unexpected(system_error(errno, "poll"));
+    }
+    if (ready[1].revents != 0) {
+      drain();
+      return {};
+    }
+    if (ready[0].revents == 0) continue;
+    Result<Next> next = read();
+    if (!next) {
+      // The server learns which version it is that does not fit its own.
+      if (next.error().code == Errc::unsupported && !engine_) {
+        outbox_.greet({});
+        outbox_.flush();
+      }
+      return std::unexpected(std::move(next).error());
+    }
+    if (*next == Next::end) return {};
+  }
+}
+
+Result<Worker::Next> Worker::read() {
+  const std::span<std::byte> room = reader_.room();
+  const ssize_t got = ::recv(parts_.socket, room.data(), room.size(), MSG_DONTWAIT);
+  if (got == 0) return Next::end;
+  if (got < 0) {
+    if (errno == EINTR || errno == EAGAIN) return Next::go_on;
+    // The server went without reading what we said.
+    if (errno == ECONNRESET) return Next::end;
+    return std::unexpected(system_error(errno, "recv"));
+  }
+  const auto count = static_cast<std::size_t>(got);
+  if (parts_.recording) parts_.recording->append(room.first(count));
+  std::vector<wire::ToWorker> messages;
+  const Result<void> filled = reader_.filled(count, messages);
+  for (wire::ToWorker& message : messages)
+    if (KAPOK_TRY(take(std::move(message))) == Next::end) return Next::end;
+  KAPOK_TRY(filled);
+  return Next::go_on;
+}
+
+Result<Worker::Next> Worker::take(wire::ToWorker message) {
+  if (std::holds_alternative<wire::Hello>(message)) return Next::go_on;
+  if (const auto* ladder = std::get_if<media::Ladder>(&message)) {
+    KAPOK_TRY(build(*ladder));
+    return Next::go_on;
+  }
+  if (std::holds_alternative<wire::Drain>(message)) {
+    drain();
+    return Next::end;
+  }
+  if (!engine_) return fail(Errc::malformed, "a source before its ladder");
+  if (const auto* changed = std::get_if<wire::SourceTrack>(&message)) {
+    // The other tracks' rungs go on.
+    if (const Result<void> taken = engine_->track(changed->track); !taken)
+      notice(LogLevel::warn, "source.track_refused", taken.error().message);
+  } else if (const auto* source = std::get_if<wire::SourcePacket>(&message)) {
+    KAPOK_TRY(engine_->packet(source->packet, source->segment_start ? ladder::SegmentStart::yes
+                                                                    : ladder::SegmentStart::no));
+    pulse_.worked();
+  } else {
+    engine_->discontinuity();
+  }
+  return Next::go_on;
+}
+
+Result<void> Worker::build(const media::Ladder& ladder) {
+  if (engine_) return fail(Errc::malformed, "a second ladder");
+  Made made = KAPOK_TRY(parts_.make_engine(ladder, *this));
+  engine_ = std::move(made.engine);
+  beating_ = engine_.get();
+  const std::string closed = KAPOK_TRY(parts_.sandbox());
+  outbox_.greet({wire::kVersion, ladder.engine, made.device});
+  notice(LogLevel::info, "worker.sandboxed", closed);
+  return {};
+}
+
+void Worker::drain() {
+  if (engine_) engine_->drain();
+  outbox_.say(wire::Drained{});
+  outbox_.flush();
+}
+
+std::optional<wire::Heartbeat> Worker::beat() {
+  const ladder::Engine* engine = beating_;
+  if (engine == nullptr) return std::nullopt;
+  return pulse_.beat(SystemClock().mono(), engine->stats());
+}
+
+void Worker::track(std::string_view rung, std::shared_ptr<const media::Track> track) {
+  outbox_.say(wire::RungTrack{std::string(rung), std::move(track)});
+}
+
+void Worker::packet(std::string_view rung, media::Packet packet) {
+  outbox_.say(wire::RungPacket{std::string(rung), std::move(packet)});
+}
+
+void Worker::notice(LogLevel level, std::string_view event, std::string_view text) {
+  outbox_.say(wire::Notice{level, std::string(event), std::string(text)});
+}
+
+}  // namespace kapok::transcoder
