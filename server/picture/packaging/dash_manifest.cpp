@@ -242,10 +242,13 @@ void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListin
       write_representation(set, listing.era, *member);
   };
   for (const Set& set : videos) write(set, true);
-  for (const Set& set : sounds)
-    write(set, &set == &sounds.front() || (set.members.front()->info.rung &&
-                                           set.members.front()->info.language ==
-                                               sounds.front().members.front()->info.language));
+  // A rung and what it was made of are the same sound.
+  for (const Set& set : sounds) {
+    const RenditionInfo& first = sounds.front().members.front()->info;
+    const RenditionInfo& info = set.members.front()->info;
+    const bool same = info.rung != first.rung && info.language == first.language;
+    write(set, &set == &sounds.front() || same);
+  }
 }
 
 struct TextWriter final : pugi::xml_writer {

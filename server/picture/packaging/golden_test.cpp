@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "server/picture/packaging/listing.hpp"
 #include "server/picture/packaging/packaging_fixture_test.hpp"
 
 namespace kapok::packaging {
@@ -46,6 +47,83 @@ TEST(Golden, PlaylistsAndManifestOfTwoErasWithAGap) {
   compare("master.m3u8", station.window().multivariant()->text.text());
   compare("manifest.mpd", station.window().manifest()->text.text());
   station.close();
+}
+
+RenditionListing listed(RenditionInfo info, media::Track track) {
+  auto init = std::make_shared<InitSegment>();
+  init->name = "init-" + info.id + ".mp4";
+  info.kind = track.kind;
+  info.language = track.language;
+  info.timescale = track.timescale;
+  info.target_duration_s = 2;
+  info.part_target = milliseconds(200);
+  info.average_bandwidth = info.bandwidth / 10 * 9;
+  init->track = std::make_shared<const media::Track>(std::move(track));
+  return {std::move(info), std::move(init)};
+}
+
+media::Track pictures(media::Codec codec, std::string codec_string, media::VideoFacts facts) {
+  media::Track track;
+  track.kind = media::TrackKind::video;
+  track.codec = codec;
+  track.timescale = 90000;
+  track.codec_string = std::move(codec_string);
+  track.facts = facts;
+  return track;
+}
+
+// A 4K HLG source with 5.1 sound, rungs in HLG and SDR, in two codecs, one of half the frames.
+TEST(Golden, ALadderOfTwoRangesAndTwoCodecs) {
+  constexpr media::Colour kHlg{9, 18, 9, false};
+  constexpr media::Colour kSdr{1, 1, 1, false};
+  const auto video = [](std::uint32_t height, std::uint32_t rate, media::Colour colour) {
+    media::VideoFacts facts;
+    facts.height = height;
+    facts.width = height * 16 / 9;
+    facts.frame_rate = {rate, 1};
+    facts.colour = colour;
+    return facts;
+  };
+  const auto rung = [](const char* id, std::uint32_t bandwidth, microseconds delay) {
+    RenditionInfo info;
+    info.id = id;
+    info.bandwidth = bandwidth;
+    info.rung = true;
+    info.delay = delay;
+    return info;
+  };
+  RenditionInfo source;
+  source.id = "source";
+  source.bandwidth = 28'000'000;
+  RenditionInfo surround;
+  surround.id = "audio-zh";
+  surround.bandwidth = 450'000;
+  media::Track ac3 = *audio_track();
+  ac3.codec = media::Codec::ac3;
+  ac3.codec_string = "ac-3";
+  ac3.facts = media::AudioFacts{48000, 6, 1536};
+
+  using media::Codec;
+  EraListing era;
+  era.era = {.id = 3,
+             .start_utc = UtcTime(seconds(1'790'000'000)),
+             .base = 895'000'000,
+             .segment_duration = seconds(2),
+             .window = seconds(1800)};
+  era.renditions = {
+      listed(source, pictures(Codec::hevc, "hvc1.2.4.L153.B0", video(2160, 50, kHlg))),
+      listed(surround, ac3),
+      listed(rung("1080p-hdr", 6'000'000, milliseconds(1'250)),
+             pictures(Codec::hevc, "hvc1.2.4.L123.B0", video(1080, 50, kHlg))),
+      listed(rung("1080p", 6'600'000, milliseconds(500)),
+             pictures(Codec::avc, "avc1.64002a", video(1080, 50, kSdr))),
+      listed(rung("1080p-av1", 3'000'000, milliseconds(750)),
+             pictures(Codec::av1, "av01.0.09M.08", video(1080, 50, kSdr))),
+      listed(rung("432p", 900'000, milliseconds(500)),
+             pictures(Codec::avc, "avc1.64001e", video(432, 25, kSdr))),
+      listed(rung("stereo", 140'000, milliseconds(250)), *audio_track())};
+  compare("ladder.m3u8", write_multivariant(era));
+  compare("ladder.mpd", write_dash_manifest({era}, era.era.start_utc));
 }
 
 // Not a test: what a feed costs here. Run with --gtest_also_run_disabled_tests.

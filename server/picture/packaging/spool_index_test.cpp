@@ -26,6 +26,7 @@ std::vector<IndexRecord> sample_records() {
       rendition.info.part_target = milliseconds(200);
       rendition.info.target_duration_s = 2;
       rendition.info.bandwidth = 25'000'000;
+      rendition.info.rung = rendition.info.id != "source";
       rendition.init = "init-0123456789abcdef.mp4";
       rendition.frame_rate = {50, 1};
       out.emplace_back(rendition);
@@ -81,6 +82,9 @@ TEST(SpoolIndex, ReadsBackWhatWasWritten) {
   EXPECT_TRUE(source.segments[4].closed.gap);
   EXPECT_EQ(source.next_part, 50U);
   EXPECT_EQ(scan->index.timing()->timing.gop, seconds(1));
+  EXPECT_FALSE(source.appearances.back().info.rung);
+  EXPECT_TRUE(scan->index.renditions().at("audio-zh").appearances.back().info.rung);
+  EXPECT_TRUE(source.appearances.back().info.independent_segments);
 }
 
 TEST(SpoolIndex, CompactedTellsTheSame) {
