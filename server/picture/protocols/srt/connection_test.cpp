@@ -107,6 +107,24 @@ TEST(SrtConnection, FilterMendsLossesWithoutRetransmission) {
   EXPECT_LT(call.at_near.gap_packets, 20U);
 }
 
+// GCM authenticates the message number, which parity does not cover.
+TEST(SrtConnection, FilterMendsAnEncryptedLink) {
+  for (const CipherMode mode : {CipherMode::ctr, CipherMode::gcm}) {
+    auto setup = with({.delay = milliseconds(20)});
+    setup.caller.filter = "fec,cols:10,rows:1,arq:never";
+    setup.caller.encryption = {.passphrase = "ten letters", .mode = mode, .key_bytes = 16};
+    setup.listener.encryption.passphrase = "ten letters";
+    SimulatedCall call(setup);
+    ASSERT_TRUE(call.connect());
+    call.to_listener.weather.loss = 0.01;
+    call.stream(5'000, milliseconds(1));
+    const LinkStats stats = call.near->stats(call.now);
+    EXPECT_GT(stats.packets_recovered_by_fec, 20U);
+    EXPECT_EQ(stats.packets_undecrypted, 0U);
+    EXPECT_LT(call.at_near.gap_packets, 20U);
+  }
+}
+
 TEST(SrtConnection, AMessageLongerThanAPacketArrivesWhole) {
   SimulatedCall call(with({.loss = 0.05}));
   ASSERT_TRUE(call.connect());
@@ -249,6 +267,8 @@ TEST(SrtConnection, SequenceAndMessageNumbersWrap) {
   }
   EXPECT_EQ(received.numbers, counted(2'000));
   EXPECT_EQ(MessageNumber(MessageNumber::kMask).next(), MessageNumber(1));
+  EXPECT_EQ(MessageNumber(MessageNumber::kMask - 1).plus(3), MessageNumber(2));
+  EXPECT_EQ(MessageNumber(2).plus(-3), MessageNumber(MessageNumber::kMask - 1));
 }
 
 TEST(SrtConnection, RendezvousOfTwoThatCallEachOther) {

@@ -82,6 +82,7 @@ class Link {
   // link_receive.cpp
   void receive_data(MonoTime now, const Header& header, const Buffer& datagram, Output& out);
   void filter(MonoTime now, const DataPacket& packet);
+  MessageWord message_of(const RebuiltPacket& mended) const;
   void accept(MonoTime now, DataPacket packet);
   bool decrypt(DataPacket& packet);
   void track(MonoTime now, Sequence sequence);
@@ -128,6 +129,11 @@ class Link {
   LossList losses_;
   std::optional<FecReceiver> fec_receiver_;
   std::vector<RebuiltPacket> rebuilt_;
+  struct WholeMessage {
+    Sequence sequence;
+    MessageWord message;
+  };
+  std::optional<WholeMessage> neighbour_;  // of what the filter may rebuild
   RateMeter receive_rate_;
   CapacityMeter capacity_;
   std::array<SentAck, kAckJournal> journal_{};

@@ -41,15 +41,15 @@ void Link::filter(MonoTime now, const DataPacket& packet) {
   if (parity) {
     fec_receiver_->receive_parity(seen, rebuilt_);
   } else {
+    if (packet.message.first() && packet.message.last())
+      neighbour_ = WholeMessage{packet.sequence, packet.message};
     accept(now, packet);
     fec_receiver_->receive(seen, rebuilt_);
   }
   for (RebuiltPacket& mended : rebuilt_) {
     if (reception_->buffer.settled(mended.sequence)) continue;
     ++stats_.packets_recovered_by_fec;
-    const MessageWord message =
-        MessageWord{MessageWord::kFirst | MessageWord::kLast | MessageWord::kInOrder | 1}
-            .with_key_flags(mended.key_flags);
+    const MessageWord message = message_of(mended);
     std::array<std::byte, kHeaderBytes> head;
     write_data_header(head, mended.sequence, message, mended.timestamp, settled_.own_id);
     accept(now,
@@ -57,6 +57,17 @@ void Link::filter(MonoTime now, const DataPacket& packet) {
   }
   if (settled_.fec->arq == FecArq::onreq)
     for (const SequenceRange& range : fec_receiver_->take_irrecoverable()) losses_.add(now, range);
+}
+
+// Parity does not cover the message word, which GCM authenticates. In live mode each packet is a
+// message, so it follows from another packet's.
+MessageWord Link::message_of(const RebuiltPacket& mended) const {
+  const WholeMessage near = neighbour_.value_or(WholeMessage{
+      mended.sequence, {MessageWord::kFirst | MessageWord::kLast | MessageWord::kInOrder | 1}});
+  const MessageNumber number = near.message.number().plus(mended.sequence.ahead_of(near.sequence));
+  const std::uint32_t flags =
+      near.message.bits & ~(MessageNumber::kMask | MessageWord::kRetransmitted);
+  return MessageWord{flags | number.value()}.with_key_flags(mended.key_flags);
 }
 
 void Link::accept(MonoTime now, DataPacket packet) {

@@ -50,6 +50,11 @@ class MessageNumber {
   constexpr std::uint32_t value() const { return value_; }
   // Zero is skipped: in a drop request it means "unknown" [draft 3.2.9].
   constexpr MessageNumber next() const { return MessageNumber(value_ == kMask ? 1 : value_ + 1); }
+  // So many messages later, or earlier.
+  constexpr MessageNumber plus(std::int32_t messages) const {
+    const std::int64_t at = (std::int64_t{value_} - 1 + messages) % kMask;
+    return MessageNumber(static_cast<std::uint32_t>((at + kMask) % kMask + 1));
+  }
   constexpr bool operator==(const MessageNumber&) const = default;
 
  private:
