@@ -115,8 +115,9 @@ std::expected<Api::Grant, Problem> Api::authorise(const Route& route,
     failures_.record_failure(group, now);
     denied_.increment();
     services_.log.warn("api.denied", {{"operation", route.name}, {"peer", request.peer}});
-    return std::unexpected(Problem(401, "token_wrong", "the token is not known",
-                                   "send one of the tokens that the server made at its first start"));
+    return std::unexpected(
+        Problem(401, "token_wrong", "the token is not known",
+                "send one of the tokens that the server made at its first start"));
   }
   failures_.record_success(group);
   if (!suits(route.audience, roles)) {
