@@ -125,6 +125,8 @@ function(kapok_program name folder)
     add_executable(${target}_test ${tests})
     target_link_libraries(${target}_test PRIVATE ${target} GTest::gtest GTest::gmock GTest::gtest_main)
     kapok_use_pch(${target}_test)
+    # Tests of the program as a process find it in bin/.
+    add_dependencies(${target}_test ${name})
     add_test(NAME unit.${folder} COMMAND ${target}_test --gtest_brief=1)
     set_tests_properties(unit.${folder} PROPERTIES LABELS unit TIMEOUT 300
       ENVIRONMENT "KAPOK_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
