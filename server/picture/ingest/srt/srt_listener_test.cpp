@@ -140,7 +140,8 @@ TEST(SrtListener, RefusalsCarryTheStandardCodes) {
   EXPECT_EQ(caller.call(publish("k1", "another passphrase")),
             srt::code_of(srt::RejectReason::bad_secret));
   EXPECT_EQ(caller.call(publish("k1", "a long passphrase")), 0U);
-  EXPECT_FALSE(server.log->mentions("passphrase="));
+  EXPECT_FALSE(server.log->mentions("a long passphrase"));
+  EXPECT_FALSE(server.log->mentions("another passphrase"));
 }
 
 TEST(SrtListener, TheSecondPublisherOfAFeedIsToldOfTheConflict) {
