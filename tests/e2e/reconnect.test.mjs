@@ -8,24 +8,18 @@ import { startPageServer } from './lib/page_server.mjs';
 import { numberOf, parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
-import { untilMoving, watch } from './lib/watching.mjs';
+import { watch, watchInAll } from './lib/watching.mjs';
 import { noServer, sleep, until } from './lib/environment.mjs';
 
 describe('an encoder reconnects with another picture size and frame rate', { skip: noServer() || noChromium() }, () => {
-  let server, push, pages, browser;
-  const players = [];
+  let server, push, pages, browser, players;
   before(async () => {
     server = await Server.start();
     push = await new Push(await smallClip(), server.publishUrl()).running();
     await server.playable();
     pages = await startPageServer();
     browser = await launchChromium();
-    for (const [library, manifest] of [['shaka', 'manifest.mpd'], ['dash', 'manifest.mpd'], ['hls', 'master.m3u8']]) {
-      const page = await browser.newPage();
-      await page.goto(pages.playUrl(library, `${server.url}/live/demo/${manifest}`));
-      await untilMoving(page);
-      players.push({ library, page });
-    }
+    players = await watchInAll(browser, pages, server);
     await sleep(4_000);
     await push.stop();
     push = await new Push(await otherClip(), server.publishUrl()).running();

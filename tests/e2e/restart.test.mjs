@@ -8,16 +8,15 @@ import { startPageServer } from './lib/page_server.mjs';
 import { numberOf, parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
-import { untilMoving, watch } from './lib/watching.mjs';
+import { watch, watchInAll } from './lib/watching.mjs';
 import { noServer, sleep, until } from './lib/environment.mjs';
 
 const kPlaylist = '/live/demo/source/media.m3u8';
 const partNumber = (part) => Number(/p(\d+)\.m4s$/.exec(part.uri)?.[1]);
 
 describe('kill -9 and start again', { skip: noServer() || noChromium() }, () => {
-  let server, push, pages, browser;
+  let server, push, pages, browser, players;
   let was, mpdWas;
-  const players = [];
   before(async () => {
     const clip = await smallClip();
     server = await Server.start();
@@ -25,12 +24,7 @@ describe('kill -9 and start again', { skip: noServer() || noChromium() }, () => 
     await server.playable();
     pages = await startPageServer();
     browser = await launchChromium();
-    for (const [library, manifest] of [['shaka', 'manifest.mpd'], ['dash', 'manifest.mpd'], ['hls', 'master.m3u8']]) {
-      const page = await browser.newPage();
-      await page.goto(pages.playUrl(library, `${server.url}/live/demo/${manifest}`));
-      await untilMoving(page);
-      players.push({ library, page });
-    }
+    players = await watchInAll(browser, pages, server);
     await sleep(5_000);
     was = parseMediaPlaylist(await server.text(kPlaylist));
     mpdWas = await server.text('/live/demo/manifest.mpd');

@@ -26,6 +26,18 @@ export async function untilMoving(page, timeout_ms = 20_000) {
   );
 }
 
+/** The demo channel in all three players, moving: [{ library, page }]. */
+export async function watchInAll(browser, pages, server) {
+  const players = [];
+  for (const [library, manifest] of [['shaka', 'manifest.mpd'], ['dash', 'manifest.mpd'], ['hls', 'master.m3u8']]) {
+    const page = await browser.newPage();
+    await page.goto(pages.playUrl(library, `${server.url}/live/demo/${manifest}`));
+    await untilMoving(page);
+    players.push({ library, page });
+  }
+  return players;
+}
+
 /** Looks at the page every 200 ms for so many seconds. */
 export async function watch(page, seconds) {
   const seen = [];
