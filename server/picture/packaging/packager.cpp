@@ -14,8 +14,6 @@ namespace {
 
 // A measured peak is published with this much room, so that it grows rarely.
 constexpr double kBandwidthRoom = 1.1;
-// Nothing is made of pictures that have not come. Sound and pictures of a feed may be apart.
-constexpr microseconds kRungAhead{2'000'000};
 // Weight of the newest segment in the average rate.
 constexpr double kAverageWeight = 0.05;
 
@@ -159,14 +157,10 @@ bool Packager::State::completes_last_era(const std::string& id, const media::Pac
 Result<void> Packager::State::append_told(Live& rendition, const media::Packet& packet) {
   if (rendition.last_dts && packet.dts <= *rendition.last_dts)
     return fail(Errc::malformed, "dts of {} did not rise", rendition.id);
-  const UtcTime time = utc_of(packet.pts, rendition.info.timescale);
-  if (!rendition.info.rung) {
-    feed_reaches(time);
-  } else if (time > newest + kRungAhead) {
-    return fail(Errc::malformed, "{} is ahead of what it is made of", rendition.id);
-  } else {
-    rendition.rung.heard = std::max(rendition.rung.heard, time);
-  }
+  if (rendition.info.rung)
+    KAPOK_TRY(rung_reaches(rendition, packet));
+  else
+    feed_reaches(utc_of(packet.pts, rendition.info.timescale));
   wrong_rhythm(rendition, packet);  // may begin a new era
   rendition.last_dts = packet.dts;
   return append_cut(rendition, packet);

@@ -15,6 +15,12 @@ namespace {
 // longer window begins with a later number.
 constexpr std::size_t kMaxGaps = 1000;
 
+// Nothing is made of pictures that have not come. Sound and pictures of a feed may be apart.
+constexpr microseconds kRungAhead{2'000'000};
+// A worker is killed long before it is so late, and no encoder reorders so much.
+constexpr microseconds kRungBehind{60'000'000};
+constexpr microseconds kReorder{10'000'000};
+
 // The segments before `before` that `led` lists and the rendition, whose newest is `own`, has not.
 std::vector<SpoolIndex::KeptSegment> missed_of(const SpoolIndex::Rendition& led,
                                                const SpoolIndex::Rendition& own,
@@ -132,6 +138,24 @@ void Packager::State::feed_reaches(UtcTime time) {
   if (step > kPause)
     for (auto& [id, rendition] : live) rendition.rung.heard += step;
   newest = std::max(newest, time);
+}
+
+// A worker decodes what strangers send, so its times are not believed.
+Result<void> Packager::State::rung_reaches(Live& rendition, const media::Packet& packet) const {
+  const Timescale timescale = rendition.info.timescale;
+  const auto at = [&](UtcTime time) {
+    return media::from_microseconds(time.time_since_epoch(), timescale);
+  };
+  if (packet.pts > at(newest + kRungAhead))
+    return fail(Errc::malformed, "{} is ahead of what it is made of", rendition.id);
+  if (packet.pts < at(newest - kRungBehind))
+    return fail(Errc::malformed, "{} is far behind what it is made of", rendition.id);
+  const Ticks reorder = media::from_microseconds(kReorder, timescale);
+  if (packet.dts > packet.pts + reorder || packet.dts < packet.pts - reorder)
+    return fail(Errc::malformed, "dts of {} is far from its pts", rendition.id);
+  rendition.rung.heard =
+      std::max(rendition.rung.heard, UtcTime(media::to_microseconds(packet.pts, timescale)));
+  return {};
 }
 
 // The rendition that sets the pace has ended that segment.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <random>
 
 #include "server/picture/packaging/delay_meter.hpp"
@@ -471,16 +472,30 @@ TEST(Rungs, NeverHoldTheChannelBack) {
   ASSERT_TRUE(stage.station.window().manifest());
 }
 
-TEST(Rungs, OneThatIsAheadOfItsSourceIsRefused) {
+TEST(Rungs, TimesThatCannotBeAreRefused) {
   Stage stage;
   stage.begin(stage.ladder.feed.start);
   stage.add_rungs();
   stage.ladder.push(*stage.station, 3);
   media::Packet packet = stage.ladder.packet_of(stage.ladder.rungs[0]);
-  packet.pts = packet.dts = packet.dts + Ticks{90000LL * 3600 * 24 * 365 * 50};
-  const auto taken = stage.station->append("720p", packet);
-  ASSERT_FALSE(taken);
-  EXPECT_EQ(taken.error().code, Errc::malformed);
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const std::array<std::array<Ticks, 2>, 6> wrong{{
+      {packet.dts + Ticks{90000 * 5}, packet.pts + Ticks{90000 * 5}},
+      {packet.dts, Ticks{kMost}},
+      {Ticks{kMost}, packet.pts},
+      {packet.dts + Ticks{90000 * 20}, packet.pts},
+      {packet.dts, Ticks{-kMost}},
+      {packet.dts, Ticks{}},
+  }};
+  for (const auto& [dts, pts] : wrong) {
+    media::Packet wild = packet;
+    wild.dts = dts;
+    wild.pts = pts;
+    const auto taken = stage.station->append("720p", wild);
+    ASSERT_FALSE(taken);
+    EXPECT_EQ(taken.error().code, Errc::malformed);
+  }
+  EXPECT_TRUE(stage.station->append("720p", packet));
 }
 
 TEST(Rungs, OfSoundFollowTheGridAndHaveTheirOwnGroup) {

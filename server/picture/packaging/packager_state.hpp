@@ -216,6 +216,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   void on(Live& rendition, MissedAsLed& cut);
   void on(Live& rendition, Misaligned& cut);
   void feed_reaches(UtcTime time);
+  Result<void> rung_reaches(Live& rendition, const media::Packet& packet) const;
   void pace_rungs(std::uint64_t ended);
   void give_up(Live& rendition, std::uint64_t before);
   void measure_delay(Live& rendition, const PartCut& first_part);
