@@ -9,6 +9,8 @@ namespace kapok::transcoder {
 
 struct Arguments {
   bool worker = false;
+  bool probe = false;
+  bool json = false;   // of the probe
   std::string record;  // a file for kapok-inspect
 };
 

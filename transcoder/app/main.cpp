@@ -9,6 +9,7 @@
 #include "transcoder/app/command_line.hpp"
 #include "transcoder/app/sandbox.hpp"
 #include "transcoder/app/worker.hpp"
+#include "transcoder/device/probe.hpp"
 #include "transcoder/ffmpeg/engine.hpp"
 
 namespace kapok::transcoder {
@@ -59,6 +60,11 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   const std::optional<Arguments> arguments = parse(argc, argv, exit_code);
   if (!arguments) return exit_code;
+  if (arguments->probe) {
+    const auto rows = kapok::device::probe();
+    std::fputs((arguments->json ? as_json(rows) : as_table(rows)).c_str(), stdout);
+    return 0;
+  }
   if (const kapok::Result<void> served = serve(*arguments); !served) {
     std::fprintf(stderr, "kapok-transcoder: %s\n", served.error().message.c_str());
     return 1;

@@ -5,8 +5,9 @@ extern "C" {
 }
 
 #include <cstdarg>
+#include <cstdio>
 #include <mutex>
-#include <string_view>
+#include <string>
 
 namespace kapok::ffmpeg {
 
@@ -26,13 +27,17 @@ Target& target() {
 
 void pass_on(void* speaker, int level, const char* format, std::va_list arguments) {
   if (level > AV_LOG_WARNING) return;
-  constexpr int kMaxLine = 512;
+  constexpr std::size_t kMaxLine = 512;
   char line[kMaxLine] = {};
-  int starts_line = 1;
-  av_log_format_line2(speaker, level, format, arguments, line, kMaxLine, &starts_line);
-  std::string_view text(line);
-  while (text.ends_with('\n')) text.remove_suffix(1);
+  std::vsnprintf(line, kMaxLine, format, arguments);
+  std::string text(line);
+  while (text.ends_with('\n')) text.pop_back();
   if (text.empty()) return;
+  // A class whose first member is its description, as libav's contexts are.
+  if (speaker != nullptr) {
+    const auto* known = *static_cast<const AVClass* const*>(speaker);
+    if (known != nullptr) text.insert(0, fmt::format("{}: ", known->item_name(speaker)));
+  }
 
   Target& to = target();
   const std::lock_guard lock(to.mutex);

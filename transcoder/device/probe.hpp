@@ -1,0 +1,25 @@
+// What this machine can decode, scale, tone-map and encode, found out by doing it: a device is
+// opened, the software path really encodes and decodes a few pictures. A row says no with the
+// reason that a person needs ("Cannot load libcuda.so.1").
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace kapok::device {
+
+struct ProbeRow {
+  std::string device;  // "software", "nvidia", "vaapi", "qsv", "vulkan"
+  std::string task;    // "decode", "scale", "tone-map", "encode"
+  std::string codec;   // "avc", "hevc", "av1"; empty where the task knows none
+  bool works = false;
+  std::string reason;  // why not
+};
+
+// Takes a second or two.
+std::vector<ProbeRow> probe();
+
+std::string as_table(const std::vector<ProbeRow>& rows);
+std::string as_json(const std::vector<ProbeRow>& rows);
+
+}  // namespace kapok::device
