@@ -61,13 +61,11 @@ void Outbox::flush() {
 }
 
 void Outbox::run() {
-  auto next_beat = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return broken_ || greeted_; });
+  // The Hello itself is the first sign of life.
+  auto next_beat = std::chrono::steady_clock::now() + kBeat;
   while (!broken_) {
-    if (!greeted_) {
-      changed_.wait(lock);
-      continue;
-    }
     if (const auto now = std::chrono::steady_clock::now(); now >= next_beat) {
       next_beat = now + kBeat;
       lock.unlock();

@@ -1,0 +1,180 @@
+// kapok-transcoder as the server runs it: a process at the other end of a socket pair.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "server/picture/wire/layout.hpp"
+#include "transcoder/app/spawned_worker_test.hpp"
+
+namespace kapok::transcoder {
+namespace {
+
+std::string read_all(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+template <class Message>
+std::vector<Message> all_of(const std::vector<wire::FromWorker>& messages) {
+  std::vector<Message> found;
+  for (const wire::FromWorker& message : messages)
+    if (const auto* one = std::get_if<Message>(&message)) found.push_back(*one);
+  return found;
+}
+
+TEST(KapokTranscoder, MakesARungOfWhatItIsSentAndDrains) {
+  const TestClip clip = make_clip();
+  ASSERT_EQ(clip.packets.size(), 100U);
+  SpawnedWorker worker;
+  worker.feed(clip);
+  worker.send(wire::Drain{});
+  const std::vector<wire::FromWorker> said = worker.rest();
+  ASSERT_EQ(worker.exit_status(), 0);
+
+  ASSERT_FALSE(said.empty());
+  const auto* hello = std::get_if<wire::WorkerHello>(&said.front());
+  ASSERT_NE(hello, nullptr);
+  EXPECT_EQ(hello->engine, "ffmpeg");
+  EXPECT_EQ(hello->device, "software");
+  EXPECT_TRUE(std::holds_alternative<wire::Drained>(said.back()));
+
+  const auto tracks = all_of<wire::RungTrack>(said);
+  ASSERT_EQ(tracks.size(), 1U);
+  EXPECT_EQ(tracks[0].rung, "180p");
+  EXPECT_EQ(tracks[0].track->timescale, clip.track->timescale);
+  ASSERT_NE(tracks[0].track->video(), nullptr);
+  EXPECT_EQ(tracks[0].track->video()->height, 180U);
+  EXPECT_EQ(tracks[0].track->video()->width, 320U);
+
+  const auto packets = all_of<wire::RungPacket>(said);
+  std::set<std::int64_t> times;
+  std::set<std::int64_t> sync;
+  for (const wire::RungPacket& packet : packets) {
+    times.insert(packet.packet.pts.count);
+    if (packet.packet.sync) sync.insert(packet.packet.pts.count);
+  }
+  // A machine that is too slow for 100 small pictures in live pace sheds some, and says so.
+  if (packets.size() == clip.packets.size())
+    for (const media::Packet& packet : clip.packets) {
+      EXPECT_TRUE(times.contains(packet.pts.count)) << packet.pts.count;
+      EXPECT_EQ(sync.contains(packet.pts.count), packet.sync) << packet.pts.count;
+    }
+  EXPECT_FALSE(sync.empty());
+}
+
+TEST(KapokTranscoder, SaysWhatItsSandboxHoldsAndTheKernelAgrees) {
+  SpawnedWorker worker;
+  worker.send(wire::Hello{});
+  worker.send(small_ladder());
+  ASSERT_TRUE(worker.next());  // the Hello: its engine stands, and the sandbox is closed
+  std::ifstream status("/proc/" + std::to_string(worker.pid()) + "/status");
+  std::string text{std::istreambuf_iterator<char>(status), {}};
+  EXPECT_NE(text.find("NoNewPrivs:\t1"), std::string::npos) << text;
+  EXPECT_NE(text.find("Seccomp:\t2"), std::string::npos) << text;
+  worker.send(wire::Drain{});
+  bool told = false;
+  for (const auto& notice : all_of<wire::Notice>(worker.rest()))
+    told |= notice.event == "worker.sandboxed" &&
+            notice.text.find("seccomp") != std::string::npos &&
+            notice.text.find("landlock") != std::string::npos;
+  EXPECT_TRUE(told);
+  EXPECT_EQ(worker.exit_status(), 0);
+}
+
+TEST(KapokTranscoder, GivesSignsOfLifeAndSaysWhatItCosts) {
+  SpawnedWorker worker;
+  worker.feed(make_clip());
+  std::vector<wire::Heartbeat> beats;
+  while (beats.size() < 2) {
+    const std::optional<wire::FromWorker> message = worker.next();
+    ASSERT_TRUE(message);
+    if (const auto* beat = std::get_if<wire::Heartbeat>(&*message)) beats.push_back(*beat);
+  }
+  EXPECT_GT(beats[1].decoded, 0U);
+  EXPECT_EQ(beats[1].decode_errors, 0U);
+  ASSERT_EQ(beats[1].rungs.size(), 1U);
+  EXPECT_EQ(beats[1].rungs[0].rung, "180p");
+  EXPECT_GT(beats[1].memory_bytes, 1'000'000U);
+  EXPECT_GT(beats[1].cpu_ms, 0U);
+}
+
+TEST(KapokTranscoder, DrainsOnSigterm) {
+  const TestClip clip = make_clip();
+  SpawnedWorker worker;
+  worker.feed(clip);
+  // Once the first picture is out the signal cannot come before its handler.
+  while (std::optional<wire::FromWorker> message = worker.next())
+    if (std::holds_alternative<wire::RungPacket>(*message)) break;
+  ::kill(worker.pid(), SIGTERM);
+  const std::vector<wire::FromWorker> said = worker.rest();
+  ASSERT_FALSE(said.empty());
+  EXPECT_TRUE(std::holds_alternative<wire::Drained>(said.back()));
+  EXPECT_EQ(worker.exit_status(), 0);
+}
+
+TEST(KapokTranscoder, EndsWhenTheServerDoes) {
+  SpawnedWorker worker;
+  worker.feed(make_clip());
+  worker.close();
+  EXPECT_EQ(worker.exit_status(), 0);
+}
+
+TEST(KapokTranscoder, TellsAServerOfAnotherVersionItsOwn) {
+  SpawnedWorker worker;
+  worker.send(wire::Hello{wire::kVersion + 1});
+  const std::vector<wire::FromWorker> said = worker.rest();
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(std::get<wire::WorkerHello>(said[0]).version, wire::kVersion);
+  EXPECT_EQ(WEXITSTATUS(worker.exit_status()), 1);
+}
+
+TEST(KapokTranscoder, EndsOnBytesThatAreNoWire) {
+  SpawnedWorker worker;
+  worker.send_bytes(as_bytes("GET / HTTP/1.1\r\n\r\n"));
+  EXPECT_TRUE(worker.rest().empty());
+  EXPECT_EQ(WEXITSTATUS(worker.exit_status()), 1);
+}
+
+TEST(KapokTranscoder, RefusesASourceWithoutALadder) {
+  SpawnedWorker worker;
+  worker.send(wire::Hello{});
+  worker.send(wire::Discontinuity{});
+  EXPECT_TRUE(worker.rest().empty());
+  EXPECT_EQ(WEXITSTATUS(worker.exit_status()), 1);
+}
+
+TEST(KapokTranscoder, RefusesAnEngineThatThisBuildHasNot) {
+  SpawnedWorker worker;
+  worker.send(wire::Hello{});
+  media::Ladder ladder = small_ladder();
+  ladder.engine = "gstreamer";
+  worker.send(ladder);
+  EXPECT_TRUE(worker.rest().empty());
+  EXPECT_EQ(WEXITSTATUS(worker.exit_status()), 1);
+}
+
+TEST(KapokTranscoder, RecordsWhatArrives) {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("kapok-record-" + std::to_string(::getpid()));
+  std::filesystem::remove(path);
+  {
+    SpawnedWorker worker({"--record", path});
+    worker.feed(make_clip());
+    worker.send(wire::Drain{});
+    worker.rest();
+    EXPECT_EQ(worker.exit_status(), 0);
+    EXPECT_EQ(read_all(path), as_text(worker.sent()));
+  }
+  SpawnedWorker again({"--record", path});
+  EXPECT_EQ(WEXITSTATUS(again.exit_status()), 1) << "an existing recording must stay";
+  std::filesystem::remove(path);
+}
+
+}  // namespace
+}  // namespace kapok::transcoder

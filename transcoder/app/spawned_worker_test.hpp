@@ -1,0 +1,50 @@
+// For tests of kapok-transcoder as a process: one that runs, and a clip to feed it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/picture/wire/messages.hpp"
+#include "server/picture/wire/reader.hpp"
+
+namespace kapok::transcoder {
+
+// 100 pictures of 640x360 at 50/s in H.264, a GOP of 25, made by ffmpeg.
+struct TestClip {
+  std::shared_ptr<const media::Track> track;
+  std::vector<media::Packet> packets;
+};
+TestClip make_clip();
+media::Ladder small_ladder();  // "180p"
+
+class SpawnedWorker {
+ public:
+  explicit SpawnedWorker(std::vector<std::string> more_arguments = {});
+  ~SpawnedWorker();
+  SpawnedWorker(const SpawnedWorker&) = delete;
+  SpawnedWorker& operator=(const SpawnedWorker&) = delete;
+
+  void send(const wire::ToWorker& message);
+  void send_bytes(ByteSpan bytes);
+  void feed(const TestClip& clip);
+  // The next thing it says; nullopt once it has closed its end. Throws on what breaks the wire.
+  std::optional<wire::FromWorker> next();
+  std::vector<wire::FromWorker> rest();
+  void close();       // as a server that died
+  int exit_status();  // as waitpid gives it
+  pid_t pid() const { return pid_; }
+  const Bytes& sent() const { return sent_; }
+
+ private:
+  int socket_ = -1;
+  pid_t pid_ = -1;
+  Bytes sent_;
+  wire::Reader<wire::FromWorker> reader_;
+  std::vector<wire::FromWorker> heard_;
+  std::size_t taken_ = 0;
+};
+
+}  // namespace kapok::transcoder
