@@ -1,5 +1,6 @@
 // The configuration: whatever the file and the overrides say, loading ends with a configuration or
-// with problems; and what loads prints as a configuration that loads to the same.
+// with problems; and what loads prints as a configuration that loads to the same. A ladder's file
+// ends with a ladder that is valid, or with problems.
 // Input: overrides, one a line, up to a line "---"; then the file.
 #include <cstdint>
 #include <cstdlib>
@@ -9,6 +10,23 @@
 
 #include "server/app/server/config_load.hpp"
 #include "server/app/server/config_print.hpp"
+
+namespace {
+
+void check(const kapok::app::LoadedConfig& loaded) {
+  for (const kapok::app::ConfigProblem& problem : loaded.errors)
+    if (problem.cause.empty() || problem.remedy.empty()) std::abort();
+}
+
+void load_as_ladder(std::string_view input) {
+  kapok::media::Ladder ladder;
+  ladder.name = "fuzz";
+  const auto loaded = kapok::app::load_ladder({"ladder.toml", std::string(input), 0600}, ladder);
+  check(loaded);
+  if (loaded.ok() && !kapok::media::validate(ladder)) std::abort();
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace kapok::app;
@@ -23,9 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       lines.remove_prefix(line_end == std::string_view::npos ? lines.size() : line_end + 1);
     }
   }
+  load_as_ladder(input);
   const LoadedConfig loaded = load_config({"fuzz.toml", std::string(input), 0600}, overrides);
-  for (const ConfigProblem& problem : loaded.errors)
-    if (problem.cause.empty() || problem.remedy.empty()) std::abort();
+  check(loaded);
   if (!loaded.ok()) return 0;
   // Keys are printed masked, and a mask is long enough to be a key.
   const std::string printed = print_config(loaded.config);

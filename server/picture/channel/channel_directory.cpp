@@ -164,7 +164,7 @@ Task<Result<void>> ChannelDirectory::configure_here(std::vector<ChannelConfig> c
     gone.push_back(std::move(at->second));
     at = channels_.erase(at);
   }
-  for (const Entry& entry : gone) co_await run_on(entry.home, close_at_home(entry.channel));
+  co_await close_all(std::move(gone));
 
   std::string failures;
   for (auto& [id, config] : wanted) {
@@ -228,9 +228,17 @@ Task<> ChannelDirectory::close() {
 
 Task<> ChannelDirectory::close_here() {
   closed_ = true;
-  const auto channels = std::exchange(channels_, {});
-  for (const auto& [id, entry] : channels)
-    co_await run_on(entry.home, close_at_home(entry.channel));
+  std::vector<Entry> all;
+  for (auto& [id, entry] : std::exchange(channels_, {})) all.push_back(std::move(entry));
+  co_await close_all(std::move(all));
+}
+
+// All at once: each may wait for a transcoder to finish.
+Task<> ChannelDirectory::close_all(std::vector<Entry> entries) {
+  TaskGroup closing(services_.shards.front());
+  for (const Entry& entry : entries)
+    closing.spawn(run_on(entry.home, close_at_home(entry.channel)));
+  co_await closing.drain();
 }
 
 }  // namespace kapok::channel

@@ -66,6 +66,7 @@ class ChannelDirectory final : public media::FeedDirectory, public media::FeedSo
   Task<Result<void>> configure_here(std::vector<ChannelConfig> channels);
   Task<std::vector<Entry>> entries_here(std::string only);
   Task<> close_here();
+  Task<> close_all(std::vector<Entry> entries);
 
   DirectoryServices services_;
   std::map<std::string, Entry, std::less<>> channels_;
