@@ -169,10 +169,10 @@ class Server:
     def segment(self, uri, rendition="source", channel=CHANNEL, base=""):
         return self.get(f"{base}/live/{channel}/{rendition}/{uri}")
 
-    def metric(self, name):
+    def metric(self, name, having=""):
         total, text = 0.0, self.get("/metrics")[1].decode()
         for line in text.splitlines():
-            if line.split("{")[0].split(" ")[0] == name:
+            if line.split("{")[0].split(" ")[0] == name and having in line:
                 total += float(line.rsplit(" ", 1)[1])
         return total
 
@@ -256,11 +256,14 @@ class Encoder:
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
+    def arguments(self):
+        return ["-i", str(self.source), "-c", "copy", "-f", "flv", self.url]
+
     def run(self):
         while not self.stopped.is_set():
             self.starts += 1
             self.process = subprocess.Popen(
-                ["ffmpeg", "-v", "error", "-re", "-i", str(self.source), "-c", "copy", "-f", "flv", self.url],
+                ["ffmpeg", "-v", "error", "-re", *self.arguments()],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             while self.process.poll() is None and not self.stopped.wait(0.1):
                 pass
