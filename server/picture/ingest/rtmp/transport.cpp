@@ -123,8 +123,8 @@ Result<RtmpTransport::Loose> RtmpTransport::loosen() {
   return Loose{handle, local.protocol()};
 }
 
-Result<void> RtmpTransport::fasten(Loose loose, asio::any_io_executor shard) {
-  plain_ = Tcp::socket(std::move(shard));
+Result<void> RtmpTransport::fasten(Loose loose, const asio::any_io_executor& shard) {
+  plain_ = Tcp::socket(shard);
   boost::system::error_code error;
   plain_.assign(loose.protocol, loose.handle, error);
   if (!error) return {};

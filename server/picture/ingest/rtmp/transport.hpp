@@ -43,7 +43,7 @@ class RtmpTransport {
     Tcp protocol = Tcp::v4();
   };
   Result<Loose> loosen();
-  Result<void> fasten(Loose loose, boost::asio::any_io_executor shard);
+  Result<void> fasten(Loose loose, const boost::asio::any_io_executor& shard);
 
  private:
   Tcp::socket& socket() { return tls_ ? tls_->next_layer() : plain_; }
