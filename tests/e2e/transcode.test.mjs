@@ -5,7 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium, noChromium } from './lib/browsers.mjs';
-import { smallClip } from './lib/clips.mjs';
+import { otherClip, smallClip } from './lib/clips.mjs';
 import { decodedNumbers } from './lib/decoded.mjs';
 import { noServer, run, serverBinary, sleep, temporaryFolder, until } from './lib/environment.mjs';
 import { startPageServer } from './lib/page_server.mjs';
@@ -209,6 +209,60 @@ describe('a ladder', { skip: noServer() || noTranscoder() }, () => {
       assert.equal([...server.log.matchAll(/event=worker\.failed\b/g)].length, 2);
       assert.doesNotMatch(server.log, /event=worker\.crash_loop\b/);
     });
+  });
+
+  test('an encoder that comes back with other parameters needs no other worker: rungs begin the new era with it', async () => {
+    const pid = workerPid();
+    await push.stop();
+    push = await new Push(await otherClip(), server.publishUrl()).running();
+    const after = (playlist) => playlist.segments.slice(playlist.segments.findLastIndex((segment) => segment.discontinuity));
+    const of = await until('two segments of the new era in each rendition', async () => {
+      const found = {};
+      for (const name of ['source', ...Object.keys(kRungs)]) {
+        const playlist = await media(name);
+        if (!playlist.segments.some((segment) => segment.discontinuity)) return false;
+        found[name] = after(playlist);
+        if (complete({ segments: found[name] }).length < 2) return false;
+      }
+      return found;
+    }, { timeout_ms: 30_000 });
+    for (const rung of Object.keys(kRungs)) assert.equal(numberOf(of[rung][0]), numberOf(of.source[0]), rung);
+    assert.equal(workerPid(), pid);
+    assert.equal((await worker()).state, 'running');
+  });
+
+  test('another ladder on reload replaces the worker, and the source shows nothing of it', async () => {
+    const was = workerPid();
+    const eras = (await media('source')).segments.filter((segment) => segment.discontinuity).length;
+    writeFileSync(join(folder.path, 'small.toml'), kLadder.split('[[video]]').slice(0, 2).join('[[video]]'));
+    server.program.child.kill('SIGHUP');
+    await until('another worker', () => workerPid() !== was, { timeout_ms: 10_000 });
+    const { ladder } = await until('one rung', async () => {
+      const detail = await server.json('/api/v1/channels/demo');
+      return detail.ladder.rungs.length === 1 && detail.ladder.rungs[0].lag_ms !== null && detail;
+    });
+    assert.equal(ladder.rungs[0].rendition, '270p');
+    assert.equal(ladder.worker.restarts, 2, 'as before');
+    const { segments } = await media('source');
+    assert.equal(segments.filter((segment) => segment.discontinuity).length, eras);
+    assert.ok(segments.every((segment) => !segment.gap));
+  });
+
+  test('a worker does not outlive its server', async () => {
+    const pid = workerPid();
+    await server.kill();
+    await until('its end', () => {
+      try {
+        process.kill(pid, 0);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    await server.launch();
+    await push.stop();
+    push = await new Push(await smallClip(), server.publishUrl()).running();
+    await until('a rung after the restart', async () => (await worker()).frames_decoded > 0);
   });
 
   test('a drain ends the worker by itself', async () => {
