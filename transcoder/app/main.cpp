@@ -20,6 +20,8 @@ constexpr int kSocket = 3;
 Result<Made> make_engine(const media::Ladder& ladder, ladder::RungSink& sink) {
   if (ladder.engine != "ffmpeg")
     return fail(Errc::config, "engine {}: this build has only ffmpeg", ladder.engine);
+  // Before the sandbox closes: what libraries read at their first use.
+  device::probe_software();
   return Made{KAPOK_TRY(ffmpeg::make_engine(ladder, ladder::EngineOptions{}, sink)), "software"};
 }
 

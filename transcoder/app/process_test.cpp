@@ -87,6 +87,29 @@ TEST(KapokTranscoder, SaysWhatItsSandboxHoldsAndTheKernelAgrees) {
   EXPECT_EQ(worker.exit_status(), 0);
 }
 
+// Encoders start their threads after the sandbox has closed.
+TEST(KapokTranscoder, EveryEncoderWorksInsideTheSandbox) {
+  media::Ladder ladder = small_ladder();
+  const auto add = [&](std::string name, media::Codec codec) {
+    media::VideoRung rung = ladder.video[0];
+    rung.name = std::move(name);
+    rung.codec = codec;
+    ladder.video.push_back(rung);
+  };
+  add("hevc", media::Codec::hevc);
+  add("av1", media::Codec::av1);
+  SpawnedWorker worker;
+  worker.feed(make_clip(), ladder);
+  worker.send(wire::Drain{});
+  const std::vector<wire::FromWorker> said = worker.rest();
+  EXPECT_EQ(worker.exit_status(), 0);
+  std::set<std::string> rungs;
+  for (const wire::RungPacket& packet : all_of<wire::RungPacket>(said)) rungs.insert(packet.rung);
+  EXPECT_EQ(rungs, (std::set<std::string>{"180p", "av1", "hevc"}));
+  for (const wire::Notice& notice : all_of<wire::Notice>(said))
+    EXPECT_LT(notice.level, LogLevel::error) << notice.event << ": " << notice.text;
+}
+
 TEST(KapokTranscoder, GivesSignsOfLifeAndSaysWhatItCosts) {
   SpawnedWorker worker;
   worker.feed(make_clip());

@@ -31,79 +31,34 @@ constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
 // Memory, threads, clocks, and reading and writing of what is open already. Everything else is
 // refused with EPERM, so that a library that asks for more goes on without it.
 constexpr std::array kAllowed{
-    // descriptors that are open
-    SYS_read,
-    SYS_readv,
-    SYS_pread64,
-    SYS_write,
-    SYS_writev,
-    SYS_pwrite64,
-    SYS_close,
-    SYS_fstat,
-    SYS_lseek,
-    SYS_ppoll,
-    SYS_recvfrom,
-    SYS_recvmsg,
-    SYS_sendto,
-    SYS_sendmsg,
-    SYS_shutdown,
-    // memory
-    SYS_mmap,
-    SYS_munmap,
-    SYS_mremap,
-    SYS_mprotect,
-    SYS_madvise,
-    SYS_brk,
-    SYS_mincore,
-    // threads
-    SYS_futex,
-    SYS_set_robust_list,
-    SYS_get_robust_list,
-    SYS_set_tid_address,
-    SYS_rseq,
-    SYS_membarrier,
-    SYS_gettid,
-    SYS_getpid,
-    SYS_exit,
-    SYS_exit_group,
-    SYS_sched_yield,
-    SYS_sched_getaffinity,
-    SYS_sched_setaffinity,
-    SYS_sched_getparam,
-    SYS_sched_getscheduler,
-    SYS_sched_get_priority_max,
-    SYS_sched_get_priority_min,
-    SYS_getcpu,
-    SYS_get_mempolicy,
-    // signals
-    SYS_rt_sigaction,
-    SYS_rt_sigprocmask,
-    SYS_rt_sigreturn,
-    SYS_sigaltstack,
-    SYS_restart_syscall,
-    // time and facts
-    SYS_clock_gettime,
-    SYS_clock_getres,
-    SYS_clock_nanosleep,
-    SYS_nanosleep,
-    SYS_gettimeofday,
-    SYS_setitimer,
-    SYS_getrusage,
-    SYS_times,
-    SYS_sysinfo,
-    SYS_uname,
-    SYS_getrandom,
-    SYS_getuid,
-    SYS_geteuid,
-    SYS_getgid,
-    SYS_getegid,
 #if defined(__x86_64__)
-    SYS_poll,
-    SYS_time,
-    SYS_arch_prctl,
-    SYS_alarm,
+    SYS_poll, SYS_time, SYS_arch_prctl, SYS_alarm,
 #endif
-};
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    SYS_pipe2,  // how the sanitizer finds out whether an address may be read
+#if defined(__x86_64__)
+    SYS_pipe,
+#endif
+#endif
+#endif
+    // descriptors that are open
+    SYS_read, SYS_readv, SYS_pread64, SYS_write, SYS_writev, SYS_pwrite64, SYS_close, SYS_fstat,
+    SYS_lseek, SYS_ppoll, SYS_recvfrom, SYS_recvmsg, SYS_sendto, SYS_sendmsg, SYS_shutdown,
+    // memory
+    SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_brk, SYS_mincore,
+    SYS_get_mempolicy, SYS_set_mempolicy,
+    // threads
+    SYS_futex, SYS_set_robust_list, SYS_get_robust_list, SYS_set_tid_address, SYS_rseq,
+    SYS_membarrier, SYS_gettid, SYS_getpid, SYS_exit, SYS_exit_group, SYS_sched_yield,
+    SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_sched_getparam, SYS_sched_getscheduler,
+    SYS_sched_get_priority_max, SYS_sched_get_priority_min, SYS_getcpu,
+    // signals
+    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_restart_syscall,
+    // time and facts
+    SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday,
+    SYS_setitimer, SYS_getrusage, SYS_times, SYS_sysinfo, SYS_uname, SYS_getrandom, SYS_getuid,
+    SYS_geteuid, SYS_getgid, SYS_getegid};
 
 std::uint32_t errno_action(int number) {
   return SECCOMP_RET_ERRNO | (static_cast<std::uint32_t>(number) & SECCOMP_RET_DATA);
@@ -136,12 +91,18 @@ std::vector<sock_filter> filter() {
   // Files do not exist, as far as a library that looks for one is concerned.
   program.push_back(unless(SYS_openat));
   program.push_back(finish(errno_action(EACCES)));
-  // Threads, not processes. The low word of the first argument: both architectures are
-  // little-endian.
-  program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3));
-  program.push_back(load(offsetof(seccomp_data, args)));
-  program.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1));
-  program.push_back(finish(SECCOMP_RET_ALLOW));
+  // Threads, not processes; and of prctl the thread's name alone. The low word of the first
+  // argument: both architectures are little-endian.
+  const auto allow_if_first = [&](long number, sock_filter test) {
+    program.push_back(
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(number), 0, 4));
+    program.push_back(load(offsetof(seccomp_data, args)));
+    program.push_back(test);
+    program.push_back(finish(SECCOMP_RET_ALLOW));
+    program.push_back(finish(errno_action(EPERM)));
+  };
+  allow_if_first(SYS_clone, BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1));
+  allow_if_first(SYS_prctl, unless(PR_SET_NAME));
   program.push_back(finish(errno_action(EPERM)));
   return program;
 }

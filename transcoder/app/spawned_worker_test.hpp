@@ -29,7 +29,7 @@ class SpawnedWorker {
 
   void send(const wire::ToWorker& message);
   void send_bytes(ByteSpan bytes);
-  void feed(const TestClip& clip);
+  void feed(const TestClip& clip, const media::Ladder& ladder = small_ladder());
   // The next thing it says; nullopt once it has closed its end. Throws on what breaks the wire.
   std::optional<wire::FromWorker> next();
   std::vector<wire::FromWorker> rest();

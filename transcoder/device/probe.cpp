@@ -142,21 +142,6 @@ ProbeRow row(std::string_view device, std::string_view task, std::string_view co
           .reason = done ? std::string() : done.error().message};
 }
 
-void probe_software(std::vector<ProbeRow>& rows) {
-  std::vector<ProbeRow> encoders;
-  for (const Codec codec : kCodecs) {
-    ProbeSink sink;
-    const ff::AvLog log(sink);
-    auto encoded = encode(codec, sink);
-    if (!encoded && !sink.complaint().empty()) encoded.error().message += ": " + sink.complaint();
-    rows.push_back(row("software", "decode", name_of(codec), decode(sink)));
-    encoders.push_back(row("software", "encode", name_of(codec), encoded));
-  }
-  rows.push_back(row("software", "scale", "", filter(ladder::Tones::as_source)));
-  rows.push_back(row("software", "tone-map", "", filter(ladder::Tones::bt709)));
-  rows.insert(rows.end(), encoders.begin(), encoders.end());
-}
-
 // The engine has no path on a device yet: what opens says so, in place of a promise.
 Result<void> open_device(AVHWDeviceType type) {
   ProbeSink sink;
@@ -198,10 +183,26 @@ void probe_device(const Kind& kind, std::vector<ProbeRow>& rows) {
 
 }  // namespace
 
-std::vector<ProbeRow> probe() {
+std::vector<ProbeRow> probe_software() {
   ::setenv("SVT_LOG", "1", 0);  // NOLINT(concurrency-mt-unsafe): see ffmpeg::make_engine()
   std::vector<ProbeRow> rows;
-  probe_software(rows);
+  std::vector<ProbeRow> encoders;
+  for (const Codec codec : kCodecs) {
+    ProbeSink sink;
+    const ff::AvLog log(sink);
+    auto encoded = encode(codec, sink);
+    if (!encoded && !sink.complaint().empty()) encoded.error().message += ": " + sink.complaint();
+    rows.push_back(row("software", "decode", name_of(codec), decode(sink)));
+    encoders.push_back(row("software", "encode", name_of(codec), encoded));
+  }
+  rows.push_back(row("software", "scale", "", filter(ladder::Tones::as_source)));
+  rows.push_back(row("software", "tone-map", "", filter(ladder::Tones::bt709)));
+  rows.insert(rows.end(), encoders.begin(), encoders.end());
+  return rows;
+}
+
+std::vector<ProbeRow> probe() {
+  std::vector<ProbeRow> rows = probe_software();
   for (const Kind& kind : kKinds) probe_device(kind, rows);
   return rows;
 }
