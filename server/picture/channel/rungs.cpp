@@ -68,10 +68,14 @@ void Rungs::fit() {
   rungs_.clear();
   for (const media::VideoRung& rung : fitted_.video) make_rung(rung.name, rung.bit_rate);
   for (const media::AudioRung& rung : fitted_.audio) make_rung(rung.name, rung.bit_rate);
-  if (rungs_.empty())
+  if (rungs_.empty()) {
     worker_.rest();
-  else
-    worker_.make(fitted_);
+    return;
+  }
+  worker_.make(fitted_);
+  // A reload may want what no rung was made of before.
+  for (const auto& source : {video_, audio_})
+    if (source && is_wanted(*source)) worker_.track(source->track);
 }
 
 void Rungs::make_rung(const std::string& name, std::uint32_t bit_rate) {

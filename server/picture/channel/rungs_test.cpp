@@ -202,6 +202,23 @@ TEST_F(RungsFixture, AnotherLadderOnReloadReplacesTheWorkerOnly) {
   });
 }
 
+TEST_F(RungsFixture, ALadderThatAReloadAddsIsMadeOfWhatIsOnAir) {
+  make_with(std::nullopt);
+  Publisher publisher(*this, "main", "a");
+  publisher.announce_both();
+  publisher.run(seconds(1));
+  ChannelConfig changed = config({{"main", 0, "secret"}});
+  changed.ladder = ladder();
+  channel->reconfigure(changed);
+  publisher.frame = 0;
+  until([&] {
+    publisher.run(milliseconds(100));
+    return !record->of("720p").empty();
+  });
+  EXPECT_EQ(record->added.size(), 2U);
+  EXPECT_EQ(record->eras.size(), 1U);
+}
+
 TEST_F(RungsFixture, TheWorkerOutlivesAPauseOfTheFeed) {
   {
     Publisher publisher(*this, "main", "a");

@@ -202,6 +202,7 @@ Task<> Worker::supervise() {
                           {{"effect", "the source alone is published"},
                            {"remedy", "look at what the worker wrote before this line"}});
     }
+    if (!wanted_) break;
     facts_.state = WorkerState::waiting;
     pause_.expires_after(wait);
     [[maybe_unused]] auto [error] = co_await pause_.async_wait(kAsValue);
@@ -226,6 +227,7 @@ Task<std::string> Worker::live(ChildProcess& child, const media::Ladder& ladder)
   life_ = &life;
   facts_.pid = child.pid();
   queue_.restart();
+  told_of_delay_ = false;
   TaskGroup group(services_.home);
   group.spawn(write(life, ladder));
   group.spawn(watch(life));
@@ -378,7 +380,6 @@ Task<> Worker::watch(Life& life) {
     }
     if (life.ready && now - began >= WorkerRestarts::kSettled) {
       restarts_.settled();
-      told_of_delay_ = queue_.behind();
       if (std::exchange(facts_.crash_loop, false)) {
         series_->loop.set(0);
         services_.log.info("worker.settled");

@@ -5,8 +5,10 @@
 namespace kapok::channel {
 
 void WorkerQueue::track(std::shared_ptr<const media::Track> track) {
-  if (flowing_) items_.emplace_back(wire::SourceTrack{track});
-  tracks_[track->id] = std::move(track);
+  auto& known = tracks_[track->id];
+  if (known == track) return;
+  known = std::move(track);
+  if (flowing_) items_.emplace_back(wire::SourceTrack{known});
 }
 
 void WorkerQueue::packet(const media::Packet& packet, SegmentStart start) {
