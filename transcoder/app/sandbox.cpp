@@ -114,12 +114,15 @@ Result<void> close_system_calls() {
   const long failed =
       ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
   if (failed > 0) return fail(Errc::io, "seccomp: thread {} cannot be closed in", failed);
-  if (failed < 0) return std::unexpected(system_error(errno, "seccomp"));
+  if (failed < 0)
+    return std::unexpected(system_error(
+        errno,
+        "the sandbox cannot be closed; allow seccomp in SystemCallFilter= or the container"));
   return {};
 }
 
-// Every right to files that this kernel's version knows and, from 4 on, to TCP ports, with no rule
-// that gives any back. It binds this thread and those it starts; seccomp already binds all.
+// Every right to files and TCP ports that this kernel's version knows, with no rule that gives any
+// back. It binds this thread and those it starts; seccomp already binds all.
 std::string close_landlock() {
   const long version =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -128,9 +131,11 @@ std::string close_landlock() {
   const unsigned rights = version >= 5 ? 16 : version >= 3 ? 15 : version >= 2 ? 14 : 13;
   struct {
     std::uint64_t files;
-    std::uint64_t network;  // 1 bind, 2 connect
-  } const handled{(std::uint64_t{1} << rights) - 1, 3};
-  const std::size_t size = version >= 4 ? sizeof handled : sizeof handled.files;
+    std::uint64_t network;  // from version 4: 1 bind, 2 connect
+    std::uint64_t scoped;   // from version 6: 1 abstract Unix sockets, 2 signals
+  } const handled{(std::uint64_t{1} << rights) - 1, 3, 3};
+  const std::size_t words = version >= 6 ? 3 : version >= 4 ? 2 : 1;
+  const std::size_t size = words * sizeof(std::uint64_t);
   const auto rules = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, size, 0));
   if (rules < 0) return fmt::format("no landlock: {}", system_error(errno, "ruleset").message);
   const long failed = ::syscall(SYS_landlock_restrict_self, rules, 0);
