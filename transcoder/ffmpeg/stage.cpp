@@ -47,6 +47,7 @@ void EncodeStage::shed() {
   const bool again = segments_since_ < kMaxSegmentsAway;
   last_away_ = again ? std::min(std::max(1U, last_away_ * 2), kMaxSegmentsAway) : 1;
   segments_away_ = last_away_;
+  skips_to_start_ = true;
   counters_.shed += queue_.clear();
 }
 
@@ -65,6 +66,14 @@ Result<void> EncodeStage::encode(Picture picture) {
 void EncodeStage::run() {
   while (auto picture = queue_.pop()) {
     if (failed_) continue;
+    if (skips_to_start_) {
+      // One that was on its way into the queue while it was cleared.
+      if (is_shed() || !picture->mark.starts_segment) {
+        ++counters_.shed;
+        continue;
+      }
+      skips_to_start_ = false;
+    }
     if (const auto done = encode(*std::move(picture)); !done) failed(done.error());
   }
   if (!encoder_ || failed_) return;

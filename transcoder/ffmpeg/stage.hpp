@@ -49,6 +49,7 @@ class EncodeStage {
   PictureQueue queue_;
   std::unique_ptr<VideoEncoder> encoder_;  // of run()
   std::atomic<bool> failed_{false};
+  std::atomic<bool> skips_to_start_{false};
   std::atomic<std::uint32_t> segments_away_{0};
   std::atomic<std::uint32_t> segments_since_{kMaxSegmentsAway};  // the last return
   std::uint32_t last_away_ = 0;                                  // of who sheds

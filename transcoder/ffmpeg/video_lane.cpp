@@ -58,9 +58,8 @@ void VideoLane::shed_if_late(const media::Packet& packet, media::Timescale times
     return;
   }
   if (shed_at_ && now - *shed_at_ < kShedAgainAfter) return;
-  shed_at_ = now;
   const std::lock_guard lock(pipeline_mutex_);
-  if (pipeline_) pipeline_->shed();
+  if (pipeline_ && pipeline_->shed()) shed_at_ = now;
 }
 
 void VideoLane::run() {
