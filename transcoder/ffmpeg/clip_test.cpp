@@ -12,14 +12,6 @@ extern "C" {
 
 #include "transcoder/ffmpeg/video_encoder.hpp"
 
-#if __has_feature(thread_sanitizer)
-// The libraries are not instrumented: their reference counts and threads look like races to it.
-extern "C" const char* __tsan_default_suppressions() {
-  return "race:libavcodec\nrace:libavutil\nrace:libavfilter\nrace:libsw\nrace:libx26\n"
-         "race:libSvtAv1\nrace:libdav1d\nrace:libzimg\n";
-}
-#endif
-
 namespace kapok::ffmpeg {
 
 namespace {
