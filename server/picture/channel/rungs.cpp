@@ -88,7 +88,7 @@ void Rungs::make_rung(const std::string& name, std::uint32_t bit_rate) {
       &metrics.counter("kapok_rung_packets_total", "Packets that came of the rung", labels);
   rung.bytes = &metrics.counter("kapok_rung_bytes_total", "Their payload", labels);
   rung.dropped = &metrics.counter("kapok_rung_dropped_packets_total",
-                                  "Of them, those of an earlier era or out of order", labels);
+                                  "Of them, those from before the era or out of order", labels);
   rung.shed = &metrics.counter(
       "kapok_rung_shed_frames_total",
       "Frames that the transcoder left out because the machine was too slow", labels);
@@ -141,7 +141,7 @@ void Rungs::rung_packet(const std::string& name, media::Packet packet) {
   Rung& rung = found->second;
   rung.packets->increment();
   rung.bytes->add(static_cast<double>(packet.payload.size()));
-  if (!rung.track) return drop(rung, name, "its track was never told");
+  if (!rung.track) return refuse(rung, name, "its track was never told");
   const media::Timescale timescale = rung.track->timescale;
   rung.newest = media::to_nanoseconds(packet.pts, timescale);
   rung.meter.add(media::to_nanoseconds(packet.dts, timescale), packet.payload.size(), packet.sync);
@@ -150,15 +150,20 @@ void Rungs::rung_packet(const std::string& name, media::Packet packet) {
     era_.add_rung({name, rung.track, packaging::Origin::rung, rung.bit_rate});
     rung.joined = era_.eras();
   }
-  // Until a rung joins the new era it completes its last segments of the one before.
-  if (!current && rung.joined == era_.eras()) return drop(rung, name, "it is of an earlier era");
+  // Until a rung joins the new era it completes its last segments of the one before. One that has
+  // joined neither begins early: sound does, by its encoder's delay.
+  if (!current && (rung.joined == era_.eras() || rung.joined == 0)) return drop(rung);
   if (auto appended = era_.append_rung(name, packet); !appended)
-    drop(rung, name, appended.error().message);
+    refuse(rung, name, appended.error().message);
 }
 
-void Rungs::drop(Rung& rung, const std::string& name, std::string_view why) {
+void Rungs::drop(Rung& rung) {
   ++rung.facts.dropped_packets;
   rung.dropped->increment();
+}
+
+void Rungs::refuse(Rung& rung, const std::string& name, std::string_view why) {
+  drop(rung);
   if (!std::exchange(rung.told_of_refusal, true))
     services_.log.warn("rung.packet_refused", {{"rung", name}, {"why", why}});
 }

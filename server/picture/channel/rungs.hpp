@@ -45,8 +45,8 @@ class Rungs final : public RungSink {
   struct Rung {
     std::uint32_t bit_rate = 0;
     std::shared_ptr<const media::Track> track;  // as the worker told it; null: away
-    std::uint64_t joined = 0;                   // the era that it is part of; 0: none
-    bool told_of_refusal = false;               // a log line once, not per packet
+    std::uint64_t joined = 0;      // the era that it joined last; 0: none since its track was told
+    bool told_of_refusal = false;  // a log line once, not per packet
     RungFacts facts;
     TrackMeter meter;
     nanoseconds newest{0};
@@ -59,7 +59,8 @@ class Rungs final : public RungSink {
   bool is_wanted(const packaging::RenditionTrack& track) const;
   void fit();
   void make_rung(const std::string& name, std::uint32_t bit_rate);
-  void drop(Rung& rung, const std::string& name, std::string_view why);
+  void drop(Rung& rung);
+  void refuse(Rung& rung, const std::string& name, std::string_view why);
 
   WorkerServices services_;
   EraKeeper& era_;
