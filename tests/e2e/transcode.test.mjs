@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { launchChromium, noChromium } from './lib/browsers.mjs';
 import { otherClip, smallClip } from './lib/clips.mjs';
 import { decodedNumbers } from './lib/decoded.mjs';
-import { noServer, run, serverBinary, sleep, temporaryFolder, until } from './lib/environment.mjs';
+import { noServer, Program, run, serverBinary, sleep, temporaryFolder, until } from './lib/environment.mjs';
 import { startPageServer } from './lib/page_server.mjs';
 import { frozen, numberOf, parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
@@ -272,5 +272,67 @@ describe('a ladder', { skip: noServer() || noTranscoder() }, () => {
     assert.equal(code, 0);
     assert.throws(() => process.kill(pid, 0));
     assert.match(server.log, /event=worker\.ended\b[^\n]*exit status 0/);
+  });
+});
+
+describe('feeds that are not pictures, or hardly', { skip: noServer() || noTranscoder() }, () => {
+  let server, clip, folder;
+  const pushes = [];
+  const push = (channel, ...options) => {
+    const args = ['-hide_banner', '-loglevel', 'error', '-nostdin', '-re', '-stream_loop', '-1', '-i', clip.path, ...options];
+    pushes.push(new Program('ffmpeg', [...args, '-f', 'flv', server.publishUrl(channel)]));
+  };
+  before(async () => {
+    clip = await smallClip();
+    folder = temporaryFolder('ladder');
+    const file = join(folder.path, 'one.toml');
+    writeFileSync(file, kLadder.split('[[video]]').slice(0, 2).join('[[video]]'));
+    server = await Server.start({
+      channels: {
+        radio: `key = "${kKey}"\nladder = "audio-only-radio"`,
+        broken: `key = "${kKey}"\nladder = "${file}"`,
+      },
+    });
+    push('radio', '-vn', '-c', 'copy');
+    push('broken', '-c', 'copy', '-bsf:v', 'noise=amount=300');
+  });
+  after(async () => {
+    for (const program of pushes) await program.stop('SIGINT');
+    await server?.stop();
+    folder?.remove();
+  });
+
+  test('a radio ladder: sound at three rates beside the source, cut at the same numbers', async () => {
+    const media = async (rendition) => parseMediaPlaylist(await server.text(`/live/radio/${rendition}/media.m3u8`));
+    const rungs = ['stereo-192', 'stereo-96', 'mono-48'];
+    await until('three segments of each', async () => {
+      for (const rung of rungs) if ((await media(rung)).segments.filter(({ gap }) => !gap).length < 3) return false;
+      return true;
+    }, { timeout_ms: 30_000 });
+    const master = await server.text('/live/radio/master.m3u8');
+    assert.equal([...master.matchAll(/#EXT-X-STREAM-INF/g)].length, 4);
+    const source = new Map((await media('audio-1')).segments.map((segment) => [numberOf(segment), segment]));
+    for (const rung of rungs) {
+      for (const segment of (await media(rung)).segments) {
+        const its = source.get(numberOf(segment));
+        // Within a frame of AAC: sound is cut at frames, and encoders set them differently.
+        if (its?.utc_ms !== undefined) assert.ok(Math.abs(segment.utc_ms - its.utc_ms) < 22, `${rung} ${numberOf(segment)}`);
+      }
+    }
+    const { stdout } = await run('ffprobe', ['-v', 'error', '-show_streams', '-of', 'json', `${server.url}/live/radio/mono-48/media.m3u8`]);
+    const { streams: [stream] } = JSON.parse(stdout);
+    assert.deepEqual([stream.codec_name, stream.channels], ['aac', 1]);
+  });
+
+  test('a broken feed: errors are counted, the worker lives, the source has no gap', async (t) => {
+    const { worker } = await until('many errors', async () => {
+      const { ladder } = await server.json('/api/v1/channels/broken');
+      return ladder.worker.decode_errors > 200 && ladder;
+    }, { timeout_ms: 60_000 });
+    t.diagnostic(`${worker.decode_errors} errors, ${worker.frames_decoded} frames, ${worker.restarts} restarts`);
+    assert.equal(worker.crash_loop, false);
+    const source = parseMediaPlaylist(await server.text('/live/broken/source/media.m3u8'));
+    assert.ok(source.segments.length > 3);
+    assert.ok(source.segments.every((segment) => !segment.gap && !segment.discontinuity));
   });
 });
