@@ -9,7 +9,7 @@
 
 #include "server/media/ladder.hpp"
 #include "transcoder/ffmpeg/av.hpp"
-#include "transcoder/ffmpeg/counters.hpp"
+#include "transcoder/ffmpeg/mark.hpp"
 #include "transcoder/ladder/engine.hpp"
 
 struct AVAudioFifo;

@@ -33,14 +33,14 @@ void AudioLane::run() {
   while (auto item = queue_.pop()) {
     if (auto* track = std::get_if<std::shared_ptr<const media::Track>>(&*item)) {
       change_track(std::move(*track));
-    } else if (const auto* source = std::get_if<SourcePacket>(&*item)) {
+    } else if (const auto* source = std::get_if<ladder::SourcePacket>(&*item)) {
       if (decoder_)
         decode(source->packet);
       else
         ++counters_.dropped;
     } else {
       finish();
-      if (const auto& done = std::get<Flush>(*item).done) done->set_value();
+      if (const auto& done = std::get<ladder::Flush>(*item).done) done->set_value();
     }
   }
   finish();

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "transcoder/ffmpeg/audio_encoder.hpp"
-#include "transcoder/ffmpeg/packet_queue.hpp"
+#include "transcoder/ladder/packet_queue.hpp"
 
 namespace kapok::ffmpeg {
 
@@ -25,7 +25,9 @@ class AudioLane {
   static Result<void> check(const media::Track& track);
   void track(std::shared_ptr<const media::Track> track) { queue_.push(std::move(track)); }
   void packet(const media::Packet& packet, media::Timescale timescale);
-  void flush(std::shared_ptr<std::promise<void>> done) { queue_.push(Flush{std::move(done)}); }
+  void flush(std::shared_ptr<std::promise<void>> done) {
+    queue_.push(ladder::Flush{std::move(done)});
+  }
 
  private:
   struct Rung {
@@ -50,7 +52,7 @@ class AudioLane {
   ladder::RungSink& sink_;
   Counters& counters_;
   std::span<RungCounters> rung_counters_;
-  PacketQueue queue_;
+  ladder::PacketQueue queue_;
   // Of run():
   std::shared_ptr<const media::Track> track_;
   ContextPtr decoder_;

@@ -1,64 +1,23 @@
-// What the engine knows of a frame and libav does not carry: it travels beside the frames, found
-// again by pts behind a decoder, filter or encoder, which may hold frames back or lose them.
+// A frame with what the engine knows of it.
 #pragma once
 
-#include <cstdint>
-#include <deque>
-#include <optional>
-
-#include "server/base/clock.hpp"
-#include "server/media/time.hpp"
 #include "transcoder/ffmpeg/av.hpp"
+#include "transcoder/ladder/counters.hpp"
+#include "transcoder/ladder/mark.hpp"
 
 namespace kapok::ffmpeg {
 
-struct Mark {
-  media::Ticks pts;
-  media::Ticks duration;
-  MonoTime arrival;
-  bool starts_segment = false;
-  std::uint32_t number = 0;  // of the frame in its segment, in output order
-};
+using ladder::Counters;
+using ladder::Mark;
+using ladder::Marks;
+using ladder::RungCounters;
 
 struct Picture {
   FramePtr frame;  // its pts is the mark's
   Mark mark;
 };
-
-class Marks {
- public:
-  // More than any codec holds back: beyond it the oldest are lost frames.
-  static constexpr std::size_t kMax = 256;
-
-  void add(const Mark& mark) {
-    if (marks_.size() == kMax) marks_.pop_front();
-    marks_.push_back(mark);
-  }
-  // Of the frame that came out with this pts; absent if none went in.
-  std::optional<Mark> take(media::Ticks pts) {
-    for (auto at = marks_.begin(); at != marks_.end(); ++at) {
-      if (at->pts != pts) continue;
-      const Mark found = *at;
-      marks_.erase(at);
-      return found;
-    }
-    return std::nullopt;
-  }
-  // Forgets frames that will not come out any more, because a later one did. Returns whether one
-  // of them started a segment.
-  bool forget_before(media::Ticks pts) {
-    bool started = false;
-    std::erase_if(marks_, [&](const Mark& mark) {
-      const bool lost = mark.pts < pts;
-      started = started || (lost && mark.starts_segment);
-      return lost;
-    });
-    return started;
-  }
-  void clear() { marks_.clear(); }
-
- private:
-  std::deque<Mark> marks_;
-};
+inline std::size_t bytes_of(const Picture& picture) {
+  return bytes_of(*picture.frame);
+}
 
 }  // namespace kapok::ffmpeg

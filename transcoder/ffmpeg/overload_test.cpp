@@ -4,12 +4,9 @@
 #include <condition_variable>
 
 #include "transcoder/ffmpeg/clip_test.hpp"
-#include "transcoder/ffmpeg/packet_queue.hpp"
 
 namespace kapok::ffmpeg {
 namespace {
-
-using std::chrono::milliseconds;
 
 // Holds one rung's encoder back until told not to; tells how far another one is.
 class HoldingSink final : public ladder::RungSink {
@@ -95,48 +92,6 @@ TEST(Overload, TheCostliestRungIsLeftOutUntilASegmentStartAndTheOthersMissNothin
     }
   }
   EXPECT_EQ(costly.back().pts, clip.packets.back().pts);
-}
-
-SourcePacket packet_at(std::int64_t ms, bool sync, std::size_t bytes = 100) {
-  SourcePacket item;
-  item.packet.dts = item.packet.pts = {ms};
-  item.packet.sync = sync;
-  item.packet.payload = Buffer(Bytes(bytes));
-  return item;
-}
-
-TEST(PacketQueue, AFullLiveQueueDropsToTheNextSyncPacketOnceHalfOfItIsGone) {
-  PacketQueue queue;
-  constexpr media::Timescale kMs = 1000;
-  for (int ms = 0; ms <= 2000; ms += 20)
-    EXPECT_TRUE(queue.push(packet_at(ms, ms % 400 == 0), kMs, ladder::Pace::live)) << ms;
-  EXPECT_EQ(queue.span(), milliseconds(2000));
-  EXPECT_FALSE(queue.push(packet_at(2020, false), kMs, ladder::Pace::live));
-  for (int i = 0; i < 40; ++i) queue.pop();  // 780 ms are out
-  EXPECT_FALSE(queue.push(packet_at(2400, true), kMs, ladder::Pace::live));
-  for (int i = 0; i < 30; ++i) queue.pop();
-  EXPECT_FALSE(queue.push(packet_at(2420, false), kMs, ladder::Pace::live));
-  EXPECT_TRUE(queue.push(packet_at(2800, true), kMs, ladder::Pace::live));
-  EXPECT_TRUE(queue.push(packet_at(2820, false), kMs, ladder::Pace::live));
-}
-
-TEST(PacketQueue, BytesAreBoundedToo) {
-  PacketQueue queue;
-  EXPECT_TRUE(
-      queue.push(packet_at(0, true, PacketQueue::kMaxBytes - 10), 1000, ladder::Pace::live));
-  EXPECT_FALSE(queue.push(packet_at(1, true, 11), 1000, ladder::Pace::live));
-}
-
-TEST(PacketQueue, ClosingTellsWhoWaitsForAFlush) {
-  PacketQueue queue;
-  const auto before = std::make_shared<std::promise<void>>();
-  const auto after = std::make_shared<std::promise<void>>();
-  queue.push(Flush{before});
-  queue.close();
-  queue.push(Flush{after});
-  before->get_future().wait();
-  after->get_future().wait();
-  EXPECT_FALSE(queue.pop().has_value());
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ EncodeStage::EncodeStage(VideoRungSetup setup, double cost, const media::VideoFa
       source_(source),
       sink_(sink),
       counters_(counters),
+      attendance_(counters),
       thread_([this] { run(); }) {}
 
 EncodeStage::~EncodeStage() {
@@ -30,25 +31,17 @@ bool EncodeStage::wants(const Mark& mark) const {
 
 void EncodeStage::push(Picture picture) {
   if (!wants(picture.mark)) return;
-  if (segments_away_ != 0) {
-    if (!picture.mark.starts_segment || --segments_away_ != 0) {
-      ++counters_.shed;
-      return;
-    }
-    segments_since_ = 0;
+  const auto answer = attendance_.admits(picture.mark);
+  if (answer == ladder::Attendance::Answer::no) return;
+  if (answer == ladder::Attendance::Answer::returned)
     sink_.notice(LogLevel::info, "rung.resumed", setup_.rung.name);
-  }
-  if (picture.mark.starts_segment) ++segments_since_;
   if (setup_.rung.rate == media::RungRate::half) picture.mark.duration += picture.mark.duration;
   queue_.push(std::move(picture));
 }
 
 void EncodeStage::shed() {
-  const bool again = segments_since_ < kMaxSegmentsAway;
-  last_away_ = again ? std::min(std::max(1U, last_away_ * 2), kMaxSegmentsAway) : 1;
-  segments_away_ = last_away_;
-  skips_to_start_ = true;
-  counters_.shed += queue_.clear();
+  attendance_.shed();
+  attendance_.cleared(queue_.clear());
 }
 
 void EncodeStage::failed(const Error& error) {
@@ -66,14 +59,7 @@ Result<void> EncodeStage::encode(Picture picture) {
 void EncodeStage::run() {
   while (auto picture = queue_.pop()) {
     if (failed_) continue;
-    if (skips_to_start_) {
-      // One that was on its way into the queue while it was cleared.
-      if (is_shed() || !picture->mark.starts_segment) {
-        ++counters_.shed;
-        continue;
-      }
-      skips_to_start_ = false;
-    }
+    if (!attendance_.passes(picture->mark)) continue;
     if (const auto done = encode(*std::move(picture)); !done) failed(done.error());
   }
   if (!encoder_ || failed_) return;

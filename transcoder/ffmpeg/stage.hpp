@@ -10,16 +10,14 @@
 #include <vector>
 
 #include "transcoder/ffmpeg/picture_graph.hpp"
-#include "transcoder/ffmpeg/picture_queue.hpp"
 #include "transcoder/ffmpeg/video_encoder.hpp"
+#include "transcoder/ladder/attendance.hpp"
+#include "transcoder/ladder/picture_queue.hpp"
 
 namespace kapok::ffmpeg {
 
 class EncodeStage {
  public:
-  // A rung that is shed again and again stays away for up to so many segments.
-  static constexpr std::uint32_t kMaxSegmentsAway = 16;
-
   EncodeStage(VideoRungSetup setup, double cost, const media::VideoFacts& source,
               ladder::RungSink& sink, RungCounters& counters);
   ~EncodeStage();  // encodes what is queued
@@ -33,7 +31,7 @@ class EncodeStage {
 
   // Leaves the rung out until a next segment starts. From any thread.
   void shed();
-  bool is_shed() const { return segments_away_ != 0; }
+  bool is_shed() const { return attendance_.is_away(); }
   double cost() const { return cost_; }
 
  private:
@@ -46,13 +44,10 @@ class EncodeStage {
   media::VideoFacts source_;
   ladder::RungSink& sink_;
   RungCounters& counters_;
-  PictureQueue queue_;
+  ladder::Attendance attendance_;
+  ladder::PictureQueue<Picture> queue_;
   std::unique_ptr<VideoEncoder> encoder_;  // of run()
   std::atomic<bool> failed_{false};
-  std::atomic<bool> skips_to_start_{false};
-  std::atomic<std::uint32_t> segments_away_{0};
-  std::atomic<std::uint32_t> segments_since_{kMaxSegmentsAway};  // the last return
-  std::uint32_t last_away_ = 0;                                  // of who sheds
   std::thread thread_;
 };
 
@@ -78,7 +73,7 @@ class PictureStage {
 
   PictureGraph graph_;
   ladder::RungSink& sink_;
-  PictureQueue queue_;
+  ladder::PictureQueue<Picture> queue_;
   std::vector<PictureStage*> smaller_;
   std::vector<EncodeStage*> encoders_;
   std::thread thread_;

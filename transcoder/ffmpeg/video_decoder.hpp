@@ -8,7 +8,6 @@
 #include <memory>
 
 #include "server/media/packet.hpp"
-#include "transcoder/ffmpeg/counters.hpp"
 #include "transcoder/ffmpeg/mark.hpp"
 #include "transcoder/ladder/engine.hpp"
 

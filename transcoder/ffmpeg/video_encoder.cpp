@@ -5,7 +5,7 @@
 #include "server/media/av1.hpp"
 #include "server/media/describe.hpp"
 #include "transcoder/ffmpeg/encoder_options.hpp"
-#include "transcoder/ffmpeg/rung_track.hpp"
+#include "transcoder/ladder/encoder_header.hpp"
 
 namespace kapok::ffmpeg {
 
@@ -86,7 +86,7 @@ Result<void> VideoEncoder::give(PacketPtr packet) {
   if (!announced_) {
     const ByteSpan headers =
         as_bytes(context_->extradata, static_cast<std::size_t>(context_->extradata_size));
-    auto header = KAPOK_TRY(read_header(setup_.rung.codec, headers));
+    auto header = KAPOK_TRY(ladder::read_header(setup_.rung.codec, headers));
     sei_ = std::move(header.sei);
     made.payload = payload_of(std::move(packet));
     auto track = KAPOK_TRY(media::describe_track({.id = setup_.id,

@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 
-#include "transcoder/ffmpeg/counters.hpp"
 #include "transcoder/ffmpeg/mark.hpp"
 #include "transcoder/ladder/engine.hpp"
 #include "transcoder/ladder/plan.hpp"

@@ -67,7 +67,7 @@ void VideoLane::run() {
   while (auto item = queue_.pop()) {
     if (auto* track = std::get_if<std::shared_ptr<const media::Track>>(&*item)) {
       change_track(std::move(*track));
-    } else if (auto* source = std::get_if<SourcePacket>(&*item)) {
+    } else if (auto* source = std::get_if<ladder::SourcePacket>(&*item)) {
       if (source->packet.duration.count > 0 && track_ && frame_rate_.numerator == 0)
         frame_rate_ = {track_->timescale,
                        static_cast<std::uint32_t>(source->packet.duration.count)};
@@ -77,7 +77,7 @@ void VideoLane::run() {
         ++counters_.dropped;
     } else {
       finish();
-      if (const auto& done = std::get<Flush>(*item).done) done->set_value();
+      if (const auto& done = std::get<ladder::Flush>(*item).done) done->set_value();
     }
   }
   finish();

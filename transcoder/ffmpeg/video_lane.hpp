@@ -7,8 +7,8 @@
 #include <span>
 #include <thread>
 
-#include "transcoder/ffmpeg/packet_queue.hpp"
 #include "transcoder/ffmpeg/pipeline.hpp"
+#include "transcoder/ladder/packet_queue.hpp"
 
 namespace kapok::ffmpeg {
 
@@ -27,7 +27,9 @@ class VideoLane {
 
   void track(std::shared_ptr<const media::Track> track) { queue_.push(std::move(track)); }
   void packet(const media::Packet& packet, media::Timescale timescale, ladder::SegmentStart start);
-  void flush(std::shared_ptr<std::promise<void>> done) { queue_.push(Flush{std::move(done)}); }
+  void flush(std::shared_ptr<std::promise<void>> done) {
+    queue_.push(ladder::Flush{std::move(done)});
+  }
   std::chrono::milliseconds waiting() const { return queue_.span(); }
 
  private:
@@ -42,7 +44,7 @@ class VideoLane {
   ladder::RungSink& sink_;
   Counters& counters_;
   std::span<RungCounters> rungs_;
-  PacketQueue queue_;
+  ladder::PacketQueue queue_;
   bool dropping_ = false;                            // of who gives packets
   std::optional<std::chrono::nanoseconds> shed_at_;  // likewise, media time
 

@@ -7,7 +7,7 @@
 #include "server/base/buffer.hpp"
 #include "server/media/track.hpp"
 
-namespace kapok::ffmpeg {
+namespace kapok::ladder {
 
 struct EncoderHeader {
   Buffer config;  // avcC, hvcC, av1C
@@ -16,4 +16,4 @@ struct EncoderHeader {
 // `headers`: length-prefixed NAL units, or the OBUs of a sequence header.
 Result<EncoderHeader> read_header(media::Codec codec, ByteSpan headers);
 
-}  // namespace kapok::ffmpeg
+}  // namespace kapok::ladder

@@ -15,11 +15,11 @@
 #include "server/media/packet.hpp"
 #include "transcoder/ladder/engine.hpp"
 
-namespace kapok::ffmpeg {
+namespace kapok::ladder {
 
 struct SourcePacket {
   media::Packet packet;
-  ladder::SegmentStart start = ladder::SegmentStart::no;
+  SegmentStart start = SegmentStart::no;
 };
 // Everything shall come out; `done`, if there is one, is told.
 struct Flush {
@@ -36,7 +36,7 @@ class PacketQueue {
   static constexpr std::size_t kMaxItems = 1024;
 
   // False: a live packet that was dropped.
-  bool push(SourcePacket item, media::Timescale timescale, ladder::Pace pace);
+  bool push(SourcePacket item, media::Timescale timescale, Pace pace);
   void push(std::shared_ptr<const media::Track> track);
   void push(Flush flush);
   std::optional<SourceItem> pop();  // waits; absent once closed
@@ -62,4 +62,4 @@ class PacketQueue {
   bool closed_ = false;
 };
 
-}  // namespace kapok::ffmpeg
+}  // namespace kapok::ladder

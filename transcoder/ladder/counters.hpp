@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace kapok::ffmpeg {
+namespace kapok::ladder {
 
 struct Counters {
   std::atomic<std::uint64_t> decoded{0};
@@ -17,4 +17,4 @@ struct RungCounters {
   std::atomic<std::uint64_t> shed{0};
 };
 
-}  // namespace kapok::ffmpeg
+}  // namespace kapok::ladder

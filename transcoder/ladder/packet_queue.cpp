@@ -1,20 +1,20 @@
-#include "transcoder/ffmpeg/packet_queue.hpp"
+#include "transcoder/ladder/packet_queue.hpp"
 
 #include <algorithm>
 #include <utility>
 
-namespace kapok::ffmpeg {
+namespace kapok::ladder {
 
 bool PacketQueue::has_room(std::size_t bytes) const {
   return items_.empty() ||
          (bytes_ + bytes <= kMaxBytes && items_.size() < kMaxItems && span_locked() < kMaxSpan);
 }
 
-bool PacketQueue::push(SourcePacket item, media::Timescale timescale, ladder::Pace pace) {
+bool PacketQueue::push(SourcePacket item, media::Timescale timescale, Pace pace) {
   const std::size_t size = item.packet.payload.size();
   const auto time = media::to_nanoseconds(item.packet.dts, timescale);
   std::unique_lock lock(mutex_);
-  if (pace == ladder::Pace::file) {
+  if (pace == Pace::file) {
     changed_.wait(lock, [&] { return closed_ || has_room(size); });
   } else if (dropping_ || !has_room(size)) {
     // Back at a sync packet, once half of the wait is gone: not to drop again at once.
@@ -88,4 +88,4 @@ std::chrono::milliseconds PacketQueue::span_locked() const {
       std::max(std::chrono::nanoseconds(0), last_in_ - last_out_));
 }
 
-}  // namespace kapok::ffmpeg
+}  // namespace kapok::ladder

@@ -1,4 +1,4 @@
-#include "transcoder/ffmpeg/rung_track.hpp"
+#include "transcoder/ladder/encoder_header.hpp"
 
 #include <utility>
 
@@ -8,7 +8,7 @@
 #include "server/media/nal.hpp"
 #include "server/media/parameter_sets.hpp"
 
-namespace kapok::ffmpeg {
+namespace kapok::ladder {
 
 Result<EncoderHeader> read_header(media::Codec codec, ByteSpan headers) {
   EncoderHeader header;
@@ -35,4 +35,4 @@ Result<EncoderHeader> read_header(media::Codec codec, ByteSpan headers) {
   return header;
 }
 
-}  // namespace kapok::ffmpeg
+}  // namespace kapok::ladder
