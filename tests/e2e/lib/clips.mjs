@@ -62,3 +62,26 @@ export async function hevcClip() {
   ]);
   return { path, fps: spec.fps, frames: spec.fps * spec.seconds };
 }
+
+/** AV1 and Opus, which legacy RTMP does not have. */
+export async function av1Clip() {
+  const spec = { ...kSmall, name: 'small-av1', seconds: 32, bitrate: '500k' };
+  const path = await make(spec.name, [
+    ...source(spec), '-c:v', 'libsvtav1', '-preset', '12', '-b:v', spec.bitrate, '-g', '50', '-svtav1-params', 'rc=1:pred-struct=1',
+    '-c:a', 'libopus', '-b:a', '96k', '-ac', '2',
+  ]);
+  return { path, fps: spec.fps, frames: spec.fps * spec.seconds };
+}
+
+/** Two pictures of one counter, H.264 and HEVC, and two sounds, AAC and AC-3. */
+export async function multitrackClip() {
+  const spec = { ...kSmall, name: 'small-multitrack', seconds: 32, bitrate: '500k' };
+  const x265 = 'keyint=50:min-keyint=50:scenecut=0:open-gop=0:bframes=0:log-level=error';
+  const path = await make(spec.name, [
+    ...source(spec).slice(0, -2), '-f', 'lavfi', '-i', `sine=frequency=660:sample_rate=${spec.rate}:d=${spec.seconds},volume=0.2`,
+    '-filter_complex', `[0:v]${barcodeFilter()},format=yuv420p,split[large][b];[b]scale=320:180[small]`,
+    '-map', '[large]', '-map', '[small]', '-map', '1:a', '-map', '2:a', ...x264(spec), '-c:v:1', 'libx265', '-preset:v:1', 'ultrafast',
+    '-profile:v:1', 'main', '-x265-params:v:1', x265, '-tag:v:1', 'hvc1', '-c:a:0', 'aac', '-c:a:1', 'ac3', '-b:a', '96k', '-ac', '2',
+  ]);
+  return { path, fps: spec.fps, frames: spec.fps * spec.seconds };
+}

@@ -1,9 +1,9 @@
 // Pushes a clip in a loop, in real time, over Enhanced RTMP by node-av (FFmpeg 8.1), which Debian's
-// ffmpeg cannot: HEVC, AV1, Opus ... Runs as a process of its own, so that native code can be killed and
-// cannot take the tests with it. Prints "start <epoch ms>" when the first packet has left.
+// ffmpeg cannot: HEVC, AV1, Opus, several tracks of a kind ... Runs as a process of its own, so that native
+// code can be killed and cannot take the tests with it. Prints "start <epoch ms>" when the first packet has left.
 //   node push_enhanced.mjs CLIP URL
 // The synchronous calls: the asynchronous ones need a newer node than Debian's.
-import { Demuxer, Muxer } from 'node-av';
+import { AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_VIDEO, Demuxer, Muxer } from 'node-av';
 
 const [, , clip, url] = process.argv;
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -16,8 +16,8 @@ for (;;) {
   const input = await Demuxer.open(clip);
   if (output === null) {
     output = await Muxer.open(url, { format: 'flv', options: { flvflags: 'no_duration_filesize', flush_packets: 1 } });
-    for (const stream of [input.video(), input.audio()]) {
-      if (stream === undefined) continue;
+    for (const stream of input.streams) {
+      if (![AVMEDIA_TYPE_VIDEO, AVMEDIA_TYPE_AUDIO].includes(stream.codecpar.codecType)) continue;
       stream.codecpar.codecTag = 0; // MP4's tag is not FLV's
       indices.set(stream.index, output.addStream(stream));
     }
