@@ -75,7 +75,9 @@ describe('playlists and manifest', { skip: noServer() }, () => {
     }
   });
 
-  test('PROGRAM-DATE-TIME is the time of arrival within 100 ms of the encoder', async (t) => {
+  // When frame 0 left is known from ffmpeg's progress only, which comes late on a busy machine. To the millisecond, and over
+  // 48 hours of drift, it is a unit test.
+  test("PROGRAM-DATE-TIME is the encoder's clock", async (t) => {
     const playlist = await media();
     const first = playlist.segments.find((segment) => segment.utc_ms !== undefined);
     const before_s = playlist.segments.slice(0, playlist.segments.indexOf(first)).reduce((sum, s) => sum + s.duration_s, 0);
