@@ -38,9 +38,15 @@ describe('an encoder reconnects with another picture size and frame rate', { ski
         const { height, problems } = await page.evaluate('window.observe()');
         if (problems.length > 0) throw new Error(problems.join('; '));
         return height === 270;
+      }, { timeout_ms: 60_000 });
+      // On a busy machine it may have to buffer once more before it goes on.
+      let seen = await watch(page, 4);
+      const begin = seen[0].time;
+      await until(`${library} to play 2.5 s of it`, async () => {
+        if (seen.at(-1).time > begin + 2.5) return true;
+        seen = await watch(page, 1);
+        return false;
       }, { timeout_ms: 30_000 });
-      const seen = await watch(page, 4);
-      assert.ok(seen.at(-1).time > seen[0].time + 2.5, `${seen[0].time} -> ${seen.at(-1).time}`);
       t.diagnostic(`${library}: latency ${push.latency(seen.at(-1).number, seen.at(-1).seen_ms).toFixed(2)} s, ${seen.at(-1).stalls} stalls`);
     });
   }
