@@ -57,14 +57,17 @@ constexpr std::size_t kLeafBytes = 200;
 constexpr std::uint8_t kLeafVersion = 1;
 
 enum class LeafKind : std::uint8_t {
-  rule_set = 1,       // the rules from here on
-  catalogue = 2,      // the catalogue from here on
-  hour = 3,           // a stretch of a programme that could be watched
-  view = 4,           // a stretch of a programme that was watched
-  correction = 5,     // takes back an earlier leaf (place kept; not written yet)
-  picture_event = 6,  // slate, black, frozen: not programme
-  report = 7,         // a report was issued (place kept)
-  key = 8,            // a signing key came or went (place kept)
+  rule_set = 1,    // the rules from here on
+  catalogue = 2,   // the catalogue from here on
+  hour = 3,        // a stretch of a programme that could be watched
+  view = 4,        // a stretch of a programme that was watched
+  correction = 5,  // takes back an earlier leaf (place kept; not written yet)
+  // Slate, black, frozen, bars, silence. `uhd` says by which reading it is no programme: loose, by
+  // both; strict, by the strict one alone; none, it counts. Later leaves may say more of the same
+  // moments, never less. Under rule set 1 all were taken out.
+  picture_event = 6,
+  report = 7,  // a report was issued (place kept)
+  key = 8,     // a signing key came or went (place kept)
 };
 
 enum class Reason : std::uint8_t {

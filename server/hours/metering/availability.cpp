@@ -8,20 +8,9 @@ namespace kapok::metering {
 
 namespace {
 
-ledger::Reason reason_of(evidence::PictureEventKind kind) {
-  switch (kind) {
-    case evidence::PictureEventKind::slate:
-      return ledger::Reason::slate;
-    case evidence::PictureEventKind::black:
-      return ledger::Reason::black;
-    case evidence::PictureEventKind::frozen:
-      return ledger::Reason::frozen;
-    case evidence::PictureEventKind::bars:
-      return ledger::Reason::bars;
-    case evidence::PictureEventKind::silence:
-      return ledger::Reason::silence;
-  }
-  return ledger::Reason::slate;
+ledger::UhdClass taken_out_of(rules::Counted counted) {
+  if (counted == rules::Counted::by_none) return ledger::UhdClass::loose;
+  return counted == rules::Counted::by_loose ? ledger::UhdClass::strict : ledger::UhdClass::none;
 }
 
 }  // namespace
@@ -88,13 +77,15 @@ ledger::Leaf Availability::leaf_of(Run& run, const Judgement& with, Moment now) 
   return leaf;
 }
 
-void Availability::picture_event(const evidence::PictureEvent& event, const Judgement& with,
-                                 Moment now, std::vector<ledger::Leaf>& out) {
+void Availability::picture_event(std::string_view channel, const PictureExclusions::Piece& stretch,
+                                 const Judgement& with, Moment now,
+                                 std::vector<ledger::Leaf>& out) {
   for (const auto& piece :
-       with.catalogue.split(event.channel, event.interval.from, event.interval.to)) {
-    ledger::Leaf leaf = programme_leaf(ledger::LeafKind::picture_event, event.channel,
-                                       piece.programme, with.catalogue, with.rules);
-    leaf.reason = reason_of(event.kind);
+       with.catalogue.split(channel, from_ms(stretch.span.from), from_ms(stretch.span.to))) {
+    ledger::Leaf leaf = programme_leaf(ledger::LeafKind::picture_event, channel, piece.programme,
+                                       with.catalogue, with.rules);
+    leaf.reason = stretch.reason;
+    leaf.uhd = taken_out_of(stretch.counted);
     leaf.opened_ms = leaf.closed_ms = to_ms(now.utc);
     leaf.media_from_ms = to_ms(piece.from);
     leaf.media_to_ms = to_ms(piece.to);

@@ -21,8 +21,10 @@ class Availability {
 
   void published(const evidence::Published& segment, ledger::UhdClass uhd, const Judgement& with,
                  Moment now, std::vector<ledger::Leaf>& out);
-  void picture_event(const evidence::PictureEvent& event, const Judgement& with, Moment now,
-                     std::vector<ledger::Leaf>& out);
+  // A stretch that shows no programme, and by which reading: the report takes it out of what was
+  // offered, whichever of the two was written first.
+  static void picture_event(std::string_view channel, const PictureExclusions::Piece& stretch,
+                            const Judgement& with, Moment now, std::vector<ledger::Leaf>& out);
   // Writes stretches that nothing was added to since `until`.
   void close_idle(MonoTime until, const Judgement& with, Moment now,
                   std::vector<ledger::Leaf>& out);

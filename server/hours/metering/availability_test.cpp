@@ -28,10 +28,11 @@ class AvailabilityTest : public testing::Test {
     segment.interval = {kStart + seconds(from_s), kStart + seconds(to_s)};
     segment.picture.width = 3840;
     segment.picture.height = 2160;
-    availability_.published(segment, uhd, {rules_, catalogue_, pictures_}, now_, leaves_);
+    availability_.published(segment, uhd, {rules_, catalogue_, pictures_, exclusions_}, now_,
+                            leaves_);
   }
   std::vector<Leaf> finish() {
-    availability_.close_all({rules_, catalogue_, pictures_}, now_, leaves_);
+    availability_.close_all({rules_, catalogue_, pictures_, exclusions_}, now_, leaves_);
     return leaves_;
   }
   static std::int64_t credited(const std::vector<Leaf>& leaves) {
@@ -43,6 +44,7 @@ class AvailabilityTest : public testing::Test {
   rules::RuleSet rules_;
   catalogue::Catalogue catalogue_;
   PictureHistory pictures_;
+  PictureExclusions exclusions_;
   Availability availability_;
   Moment now_{MonoTime(seconds(1)), kStart};
   std::vector<Leaf> leaves_;

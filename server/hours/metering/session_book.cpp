@@ -48,7 +48,8 @@ void SessionBook::take_fact(const evidence::Fact& fact, Moment now) {
     return;
   }
   if (const auto* event = std::get_if<evidence::PictureEvent>(&fact)) {
-    availability_.picture_event(*event, judgement(), now, leaves_);
+    for (const PictureExclusions::Piece& fresh : exclusions_.take(*event, rules_))
+      Availability::picture_event(event->channel, fresh, judgement(), now, leaves_);
     return;
   }
   const auto& delivered = std::get<evidence::Delivered>(fact);
@@ -84,7 +85,9 @@ void SessionBook::tick(Moment now) {
       at = sessions_.erase(at);
       continue;
     }
-    if (!session.closed() && (idle >= rules_.session_silence || session.wants_close())) {
+    // Its last plays wait to be judged like all others.
+    const bool has_ended = session.wants_close() && idle >= config_.judge_after;
+    if (!session.closed() && (idle >= rules_.session_silence || has_ended)) {
       session.close(with, leaves_);
     } else if (!session.closed()) {
       session.judge(now.mono - config_.judge_after, with);

@@ -18,8 +18,10 @@ namespace kapok::metering {
 struct BookConfig {
   std::size_t max_sessions = 200'000;
   // A play is judged this long after it was reported: deliveries of a segment that still grows
-  // while it plays come later than the report of it.
-  milliseconds judge_after{15'000};
+  // while it plays come later than the report of it, and so do picture events. A transcoder tells
+  // of black ten seconds after it began that it has lasted so long (RuleSet::loose_limits), and is
+  // itself a few seconds behind.
+  milliseconds judge_after{20'000};
   // One VIEW leaf covers about this much (never more than RuleSet::longest_interval): what a crash
   // may cost a session.
   milliseconds interval{60'000};
@@ -63,13 +65,14 @@ class SessionBook {
       return hash;
     }
   };
-  Judgement judgement() const { return {rules_, *catalogue_, pictures_}; }
+  Judgement judgement() const { return {rules_, *catalogue_, pictures_, exclusions_}; }
   ViewingSession* find_or_open(const access::SessionToken& token, Moment now);
 
   BookConfig config_;
   rules::RuleSet rules_;
   std::shared_ptr<const catalogue::Catalogue> catalogue_;
   PictureHistory pictures_;
+  PictureExclusions exclusions_;
   Availability availability_;
   std::unordered_map<evidence::SessionId, ViewingSession, IdHash> sessions_;
   std::vector<ledger::Leaf> leaves_;

@@ -59,10 +59,15 @@ class World {
         segment.picture = uhd();
         book_.take_fact(segment, now());
       }
+      tell();
       book_.tick(now());
     }
   }
   SessionBook& book() { return book_; }
+  // Such pictures from..to, channel time, as a transcoder that is two seconds behind tells of them.
+  void show(evidence::PictureEventKind kind, std::int64_t from, std::int64_t to) {
+    shown_.push_back({kind, {from, to}, 0});
+  }
   std::vector<Leaf> finish() {
     pass(700'000);
     book_.close_all(now());
@@ -79,6 +84,26 @@ class World {
   }
 
  private:
+  struct Shown {
+    evidence::PictureEventKind kind;
+    rules::Span span;
+    std::int64_t told_to;
+  };
+  void tell() {
+    for (Shown& shown : shown_) {
+      const std::int64_t seen = std::min(kStartMs + at_ms_ - 2'000, shown.span.to);
+      const std::int64_t step = shown.told_to == 0 ? 1'000 : 5'000;
+      const std::int64_t begin = shown.told_to == 0 ? shown.span.from : shown.told_to;
+      const bool over = seen == shown.span.to && shown.told_to != seen;
+      if (seen - begin < step && !over) continue;
+      shown.told_to = seen;
+      book_.take_fact(
+          evidence::PictureEvent{"demo", {from_ms(shown.span.from), from_ms(seen)}, shown.kind},
+          now());
+    }
+  }
+
+  std::vector<Shown> shown_;
   SessionBook book_;
   std::int64_t at_ms_ = 0;
   std::int64_t published_ms_ = kStartMs;
@@ -190,6 +215,13 @@ std::int64_t claimed(const std::vector<Leaf>& leaves, Reason reason) {
   std::int64_t sum = 0;
   for (const Leaf& leaf : leaves)
     if (leaf.reason == reason) sum += leaf.claimed_ms;
+  return sum;
+}
+
+std::int64_t credited(const std::vector<Leaf>& leaves, ledger::UhdClass uhd) {
+  std::int64_t sum = 0;
+  for (const Leaf& leaf : leaves)
+    if (leaf.uhd == uhd) sum += leaf.credit_ms;
   return sum;
 }
 
@@ -318,6 +350,62 @@ TEST(Viewers, ThreeSecondsAreNoPlayFourAre) {
   EXPECT_EQ(claimed(leaves, Reason::short_play), 3'000);
 }
 
+TEST(Viewers, LongBlackEarnsNothingThoughItIsToldOfLater) {
+  World world;
+  world.pass(20'000);
+  Viewer viewer(world);
+  viewer.tune(world.edge() - 500);  // as near to the live edge as players get
+  const std::int64_t begin = viewer.playhead_;
+  world.show(evidence::PictureEventKind::black, begin + 7'300, begin + 27'300);
+  viewer.play(60'000);
+  const auto leaves = world.finish();
+  EXPECT_EQ(credited(leaves), 40'000);
+  EXPECT_EQ(credited(leaves, ledger::UhdClass::strict), 40'000);
+  EXPECT_EQ(claimed(leaves, Reason::black), 20'000);
+}
+
+TEST(Viewers, ShortBlackIsTakenOutByTheStrictReadingAlone) {
+  World world;
+  world.pass(20'000);
+  Viewer viewer(world);
+  viewer.tune(world.edge() - 500);
+  const std::int64_t begin = viewer.playhead_;
+  world.show(evidence::PictureEventKind::black, begin + 7'300, begin + 12'300);
+  world.show(evidence::PictureEventKind::silence, begin, begin + 60'000);
+  viewer.play(60'000);
+  const auto leaves = world.finish();
+  EXPECT_EQ(credited(leaves), 60'000);
+  EXPECT_EQ(credited(leaves, ledger::UhdClass::strict), 55'000);
+  EXPECT_EQ(credited(leaves, ledger::UhdClass::loose), 5'000);
+  EXPECT_EQ(claimed(leaves, Reason::black) + claimed(leaves, Reason::silence), 0);
+}
+
+TEST(Viewers, WhoLeavesWhileItIsBlackIsJudgedByWhatIsToldLater) {
+  World world;
+  world.pass(20'000);
+  Viewer viewer(world);
+  viewer.tune(world.edge() - 500);
+  const std::int64_t begin = viewer.playhead_;
+  world.show(evidence::PictureEventKind::frozen, begin + 20'000, begin + 50'000);
+  viewer.play(24'000);
+  viewer.beacon(1000, Visibility::visible, PlayState::ended);
+  const auto leaves = world.finish();
+  EXPECT_EQ(credited(leaves), 20'000);
+  EXPECT_EQ(claimed(leaves, Reason::frozen), 4'000);
+}
+
+TEST(Viewers, ATestPatternWatchedAtDoubleSpeedUsesUpItsTime) {
+  World world;
+  world.pass(600'000);
+  const std::int64_t from = world.edge() - 500'000;
+  world.show(evidence::PictureEventKind::bars, from + 20'000, from + 60'000);
+  world.pass(1'000);
+  Viewer viewer(world);
+  viewer.tune(from);
+  viewer.play(60'000, 2000);
+  EXPECT_WITHIN_A_SECOND(credited(world.finish()), 40'000);
+}
+
 TEST(Viewers, ACrashedPlayerKeepsWhatItReported) {
   World world;
   world.pass(20'000);
@@ -432,14 +520,16 @@ TEST(Viewers, TwoTokensAreTwoDevices) {
   EXPECT_WITHIN_A_SECOND(credited(world.finish()), 60'000);
 }
 
-TEST(Viewers, TheEndIsSettledAtOnceWhenThePlayerSaysSo) {
+TEST(Viewers, TheEndIsSettledOnceItsLastPlayCanBeJudged) {
   World world;
   world.pass(20'000);
   Viewer viewer(world);
   viewer.tune(world.edge() - 3000);
   viewer.play(30'000);
   viewer.beacon(1000, Visibility::visible, PlayState::ended);
-  world.pass(1'000);
+  world.pass(19'000);
+  EXPECT_EQ(credited(world.book().take()), 0) << "a picture event may still come";
+  world.pass(2'000);
   EXPECT_EQ(credited(world.book().take()), 30'000);
 }
 

@@ -134,10 +134,26 @@ void ViewingSession::judge_play(const Play& play, const Judgement& with) {
   rules::IntervalSet had;
   for (const PictureHistory::Piece& piece : delivered_pieces(play.media, with)) {
     had.add(piece.span);
-    credit_piece(play, piece, with, allowed);
+    judge_piece(play, piece, with, allowed);
   }
   for (const Span& missing : had.missing_from(play.media))
     exclude(play, missing, Reason::not_delivered, with, 0);
+}
+
+void ViewingSession::judge_piece(const Play& play, const PictureHistory::Piece& piece,
+                                 const Judgement& with, std::int64_t& allowed) {
+  for (const PictureExclusions::Piece& part : with.exclusions.split(token_.channel, piece.span)) {
+    if (part.counted == rules::Counted::by_none) {
+      // It was watched, though it was no programme: its time has passed.
+      allowed -= std::min(allowed, wall_length(part.span.length(), play.rate_milli));
+      exclude(play, part.span, part.reason, with, part.span.length());
+      continue;
+    }
+    // What only the strict reading takes out is not strict any more.
+    const auto highest = part.counted == rules::Counted::by_loose ? ledger::UhdClass::loose
+                                                                  : ledger::UhdClass::strict;
+    credit_piece(play, {part.span, std::min(piece.uhd, highest), piece.picture}, with, allowed);
+  }
 }
 
 // The best picture first: where two renditions of one moment were delivered, the better one is what

@@ -16,6 +16,7 @@
 #include "server/hours/catalogue/catalogue.hpp"
 #include "server/hours/ledger/leaf.hpp"
 #include "server/hours/metering/beacon.hpp"
+#include "server/hours/metering/picture_exclusions.hpp"
 #include "server/hours/metering/picture_history.hpp"
 #include "server/hours/rules/interval_set.hpp"
 #include "server/hours/rules/rule_set.hpp"
@@ -27,6 +28,7 @@ struct Judgement {
   const rules::RuleSet& rules;
   const catalogue::Catalogue& catalogue;
   const PictureHistory& pictures;
+  const PictureExclusions& exclusions;
 };
 
 struct Moment {
@@ -111,6 +113,9 @@ class ViewingSession {
   };
 
   void judge_play(const Play& play, const Judgement& with);
+  // What of a delivered piece is programme is credited, the rest excluded.
+  void judge_piece(const Play& play, const PictureHistory::Piece& piece, const Judgement& with,
+                   std::int64_t& allowed);
   void credit_piece(const Play& play, const PictureHistory::Piece& piece, const Judgement& with,
                     std::int64_t& allowed);
   void exclude(const Play& play, rules::Span media, ledger::Reason reason, const Judgement& with,

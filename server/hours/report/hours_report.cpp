@@ -113,6 +113,16 @@ std::string witness_text(const HoursReport& report) {
   return out.empty() ? "none" : out;
 }
 
+// "black=12000 bars=3000"
+std::string reasons_text(const verify::Excluded& excluded) {
+  std::string out;
+  for (std::size_t i = 1; i < excluded.size(); ++i)
+    if (excluded[i] != 0)
+      out += fmt::format("{}{}={}", out.empty() ? "" : " ", name_of(static_cast<ledger::Reason>(i)),
+                         excluded[i]);
+  return out;
+}
+
 std::string month_text(std::int32_t month) {
   return fmt::format("{}-{:02}", month / 100, month % 100);
 }
@@ -147,7 +157,7 @@ std::string to_json(const HoursReport& report) {
                        {"note", report.note}};
   out["witnessed_by"] = witness_text(report);
   out["made"] = format_utc(report.made);
-  out["format"] = 1;
+  out["format"] = 2;  // 1 had no readings of what was taken out of A
   return rules::canonical_json(out);
 }
 
@@ -190,6 +200,10 @@ std::string to_csv(const HoursReport& report) {
              fmt::format("{}", hours.offered_loose_ms), fmt::format("{}", hours.fresh_strict_ms),
              fmt::format("{}", hours.fresh_loose_ms)});
   }
+  csv.row({"不计入节目时长 / no programme", "严口径 / strict ms",
+           reasons_text(report.measured.excluded_hours), "宽口径 / loose ms",
+           reasons_text(report.measured.excluded_loose_hours), "检出 / found ms",
+           reasons_text(report.measured.picture_events)});
   csv.row({""});
   csv.row({"观看时长 B / viewing hours B"});
   csv.row({"月份 / month", "企业 / enterprise", "名称 / name", "节目 / programme", "标题 / title",
@@ -202,10 +216,7 @@ std::string to_csv(const HoursReport& report) {
     std::string excluded;
     if (const auto found = report.measured.excluded_views.find(row);
         found != report.measured.excluded_views.end())
-      for (std::size_t i = 1; i < found->second.size(); ++i)
-        if (found->second[i] != 0)
-          excluded += fmt::format("{}{}={}", excluded.empty() ? "" : " ",
-                                  name_of(static_cast<ledger::Reason>(i)), found->second[i]);
+      excluded = reasons_text(found->second);
     csv.row({month_text(row.month), enterprise.id, enterprise.name, programme.id, programme.name,
              fmt::format("{}", row.region), hours_text(hours.strict_ms), hours_text(hours.loose_ms),
              hours_text(hours.other_ms), hours_text(hours.total_ms),

@@ -115,6 +115,56 @@ TEST_F(HoursReportTest, TheVerifierAgreesAndFindsEveryChangedFigure) {
   EXPECT_FALSE(check("nonsense").ok());
 }
 
+TEST_F(HoursReportTest, PicturesThatAreNoProgrammeStandInItByReadingAndTheVerifierAgrees) {
+  Leaf event;
+  event.kind = LeafKind::picture_event;
+  event.rule_set = 2;
+  event.enterprise = ledger::number32_of("gdtv");
+  event.programme = event.work = ledger::number64_of("match");
+  event.channel = ledger::number32_of("demo");
+  event.region = 440100;
+  event.reason = ledger::Reason::black;
+  event.uhd = ledger::UhdClass::loose;
+  event.media_from_ms = kStartMs + 60'000;
+  event.media_to_ms = kStartMs + 72'500;
+  Leaf silence = event;
+  silence.reason = ledger::Reason::silence;
+  silence.uhd = ledger::UhdClass::none;
+  silence.media_to_ms = kStartMs + 90'000;
+  ASSERT_TRUE(ledger_->append({event, silence}, nullptr));
+  ASSERT_TRUE(ledger_->flush());
+  const std::string report = to_json(make());
+  const json::value parsed = json::parse(report);
+  const json::object& hours = parsed.at("programme_hours").as_object();
+  EXPECT_EQ(hours.at("total").at("offered_loose_ms"), 5'400'000 - 12'500);
+  EXPECT_EQ(hours.at("excluded_ms"), (json::object{{"black", 12'500}}));
+  EXPECT_EQ(hours.at("excluded_loose_ms"), (json::object{{"black", 12'500}}));
+  EXPECT_EQ(hours.at("picture_events_ms"), (json::object{{"black", 12'500}, {"silence", 30'000}}));
+  EXPECT_NE(to_csv(make()).find("black=12500 silence=30000"), std::string::npos);
+  EXPECT_TRUE(check(report).ok()) << check(report).findings.at(0).what;
+  for (const char* figure : {"\"silence\":30000", "\"excluded_loose_ms\":{\"black\":12500"}) {
+    std::string forged = report;
+    const std::size_t at = forged.find(figure);
+    ASSERT_NE(at, std::string::npos) << figure;
+    forged.insert(at + std::string_view(figure).size(), "0");
+    EXPECT_FALSE(check(forged).ok()) << figure;
+  }
+  std::string made_up = report;
+  made_up.replace(made_up.find("\"excluded_loose_ms\":{"), 21,
+                  "\"excluded_loose_ms\":{\"bars\":1,");
+  EXPECT_FALSE(check(made_up).ok()) << "a reason that the log does not have";
+}
+
+TEST_F(HoursReportTest, AReportOfTheFirstFormatStillVerifies) {
+  json::object old = json::parse(to_json(make())).as_object();
+  old["format"] = 1;
+  old["programme_hours"].as_object().erase("excluded_loose_ms");
+  old["programme_hours"].as_object().erase("picture_events_ms");
+  EXPECT_TRUE(check(rules::canonical_json(old)).ok());
+  old["format"] = 2;
+  EXPECT_FALSE(check(rules::canonical_json(old)).ok());
+}
+
 TEST_F(HoursReportTest, AnOlderReportStillVerifiesWhenTheLogHasGrown) {
   const std::string report = to_json(make());
   Leaf more;

@@ -24,6 +24,14 @@ json::object picture_json(const PictureRule& rule) {
           {"high_dynamic", rule.high_dynamic}};
 }
 
+json::object limits_json(const PictureLimits& limits) {
+  return {{"slate_ms", limits.slate.count()},
+          {"bars_ms", limits.bars.count()},
+          {"black_ms", limits.black.count()},
+          {"frozen_ms", limits.frozen.count()},
+          {"silence_ms", limits.silence.count()}};
+}
+
 // Takes members out of an object one by one; what is left over at the end is unknown.
 class Members {
  public:
@@ -63,6 +71,20 @@ class Members {
     KAPOK_TRY(in.all_known());
     return rule;
   }
+  Result<PictureLimits> limits(std::string_view key) {
+    const json::value* value = find(key);
+    if (value == nullptr || !value->is_object())
+      return fail(Errc::malformed, "rule set lacks {}", key);
+    Members in(value->get_object());
+    PictureLimits limits;
+    limits.slate = KAPOK_TRY(in.time("slate_ms"));
+    limits.bars = KAPOK_TRY(in.time("bars_ms"));
+    limits.black = KAPOK_TRY(in.time("black_ms"));
+    limits.frozen = KAPOK_TRY(in.time("frozen_ms"));
+    limits.silence = KAPOK_TRY(in.time("silence_ms"));
+    KAPOK_TRY(in.all_known());
+    return limits;
+  }
   Result<void> all_known() const {
     if (taken_ == object_.size()) return {};
     return fail(Errc::unsupported, "rule set has fields that this version does not know");
@@ -80,6 +102,14 @@ class Members {
 
 }  // namespace
 
+Counted counted(const RuleSet& rules, milliseconds PictureLimits::* kind, milliseconds length) {
+  const auto takes_out = [&](const PictureLimits& limits) {
+    return (limits.*kind).count() > 0 && length >= limits.*kind;
+  };
+  if (takes_out(rules.loose_limits)) return Counted::by_none;
+  return takes_out(rules.strict_limits) ? Counted::by_loose : Counted::by_both;
+}
+
 bool conforms(const PictureRule& rule, const PictureClaim& picture) {
   return picture.width >= rule.min_width && picture.height >= rule.min_height &&
          picture.frame_rate_milli >= rule.min_frame_rate_milli &&
@@ -89,17 +119,22 @@ bool conforms(const PictureRule& rule, const PictureClaim& picture) {
 }
 
 std::string canonical_text(const RuleSet& rules) {
-  return canonical_json(json::object{{"version", rules.version},
-                                     {"strict", picture_json(rules.strict)},
-                                     {"loose", picture_json(rules.loose)},
-                                     {"longest_bridged_gap_ms", rules.longest_bridged_gap.count()},
-                                     {"longest_hour_leaf_ms", rules.longest_hour_leaf.count()},
-                                     {"shortest_play_ms", rules.shortest_play.count()},
-                                     {"rate_limit_milli", rules.rate_limit_milli},
-                                     {"count_background", rules.count_background},
-                                     {"longest_interval_ms", rules.longest_interval.count()},
-                                     {"longest_backlog_ms", rules.longest_backlog.count()},
-                                     {"session_silence_ms", rules.session_silence.count()}});
+  json::object out{{"version", rules.version},
+                   {"strict", picture_json(rules.strict)},
+                   {"loose", picture_json(rules.loose)},
+                   {"longest_bridged_gap_ms", rules.longest_bridged_gap.count()},
+                   {"longest_hour_leaf_ms", rules.longest_hour_leaf.count()},
+                   {"shortest_play_ms", rules.shortest_play.count()},
+                   {"rate_limit_milli", rules.rate_limit_milli},
+                   {"count_background", rules.count_background},
+                   {"longest_interval_ms", rules.longest_interval.count()},
+                   {"longest_backlog_ms", rules.longest_backlog.count()},
+                   {"session_silence_ms", rules.session_silence.count()}};
+  if (rules.version >= kFirstWithPictureLimits) {
+    out["strict_limits"] = limits_json(rules.strict_limits);
+    out["loose_limits"] = limits_json(rules.loose_limits);
+  }
+  return canonical_json(out);
 }
 
 Digest256 hash_of(const RuleSet& rules) {
@@ -122,6 +157,12 @@ Result<RuleSet> parse_rule_set(std::string_view text) {
   rules.longest_interval = KAPOK_TRY(in.time("longest_interval_ms"));
   rules.longest_backlog = KAPOK_TRY(in.time("longest_backlog_ms"));
   rules.session_silence = KAPOK_TRY(in.time("session_silence_ms"));
+  if (rules.version >= kFirstWithPictureLimits) {
+    rules.strict_limits = KAPOK_TRY(in.limits("strict_limits"));
+    rules.loose_limits = KAPOK_TRY(in.limits("loose_limits"));
+  } else {
+    rules.strict_limits = rules.loose_limits = kAnyPictureEvent;
+  }
   KAPOK_TRY(in.all_known());
   return rules;
 }

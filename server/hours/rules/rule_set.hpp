@@ -34,12 +34,26 @@ struct PictureClaim {
   std::uint8_t transfer = 2;
 };
 
+// From which length on a stretch of such pictures is no programme and is taken out; 0: never.
+struct PictureLimits {
+  milliseconds slate{1};
+  milliseconds bars{2'000};
+  milliseconds black{1'000};
+  milliseconds frozen{5'000};
+  milliseconds silence{0};  // alone it is told of, and counts
+  bool operator==(const PictureLimits&) const = default;
+};
+
 struct RuleSet {
-  std::uint16_t version = 1;
+  std::uint16_t version = 2;
 
   // Programme hours (A).
   PictureRule strict{3840, 2160, 50'000, 10, false, false};
   PictureRule loose{3840, 2160, 0, 0, false, false};
+  // Both hours. What the loose reading takes out the strict one takes out too. A cut to black and a
+  // held picture are means of programmes up to ten seconds, bars and slates never are.
+  PictureLimits strict_limits;
+  PictureLimits loose_limits{.black = milliseconds(10'000), .frozen = milliseconds(10'000)};
   milliseconds longest_bridged_gap{2'000};  // more is an interruption and is taken out
   milliseconds longest_hour_leaf{60'000};   // availability is logged at least this often
 
@@ -53,6 +67,15 @@ struct RuleSet {
 
   bool operator==(const RuleSet&) const = default;
 };
+
+// Version 1 took out every stretch that was told of, and had no readings of it.
+constexpr std::uint16_t kFirstWithPictureLimits = 2;
+constexpr PictureLimits kAnyPictureEvent{milliseconds(1), milliseconds(1), milliseconds(1),
+                                         milliseconds(1), milliseconds(1)};
+
+// By which readings a stretch of pictures counts.
+enum class Counted : std::uint8_t { by_both, by_loose, by_none };
+Counted counted(const RuleSet& rules, milliseconds PictureLimits::* kind, milliseconds length);
 
 bool conforms(const PictureRule& rule, const PictureClaim& picture);
 

@@ -239,6 +239,55 @@ TEST(Measures, BaselineWorksPaidTimeAndSlatesAreNotNew) {
   EXPECT_EQ(all.excluded_hours[static_cast<std::size_t>(ledger::Reason::slate)], 10'000);
 }
 
+Leaf event(int from_s, int to_s, ledger::Reason reason, ledger::UhdClass taken_out_of) {
+  Leaf leaf = hour(from_s, to_s, 0, 0);
+  leaf.kind = LeafKind::picture_event;
+  leaf.rule_set = 2;
+  leaf.reason = reason;
+  leaf.uhd = taken_out_of;
+  return leaf;
+}
+
+TEST(Measures, WhatOnlyTheStrictReadingTakesOutCountsAsLoose) {
+  using ledger::Reason;
+  using ledger::UhdClass;
+  // Told while they last: later leaves say more of the same moments.
+  const Measured all =
+      measured({event(10, 12, Reason::black, UhdClass::strict),
+                event(12, 15, Reason::black, UhdClass::strict), hour(0, 100, 0, 10),
+                event(40, 50, Reason::frozen, UhdClass::strict),
+                event(40, 60, Reason::frozen, UhdClass::loose),
+                event(70, 90, Reason::silence, UhdClass::none)});
+  const ProgrammeHours hours = sum(all);
+  EXPECT_EQ(hours.offered_loose_ms, 80'000);
+  EXPECT_EQ(hours.offered_strict_ms, 75'000);
+  EXPECT_EQ(hours.fresh_loose_ms, 80'000);
+  EXPECT_EQ(hours.fresh_strict_ms, 75'000);
+  const auto of = [](const Excluded& excluded, Reason reason) {
+    return excluded[static_cast<std::size_t>(reason)];
+  };
+  EXPECT_EQ(of(all.excluded_hours, Reason::black), 5'000);
+  EXPECT_EQ(of(all.excluded_hours, Reason::frozen), 20'000);
+  EXPECT_EQ(of(all.excluded_loose_hours, Reason::black), 0);
+  EXPECT_EQ(of(all.excluded_loose_hours, Reason::frozen), 20'000);
+  EXPECT_EQ(of(all.picture_events, Reason::silence), 20'000);
+  EXPECT_EQ(of(all.excluded_hours, Reason::silence), 0);
+}
+
+TEST(Measures, AnEventOfOneChannelTakesNothingFromAnother) {
+  Leaf elsewhere = event(0, 100, ledger::Reason::bars, ledger::UhdClass::loose);
+  elsewhere.channel = 5;
+  EXPECT_EQ(sum(measured({hour(0, 100, 0, 10), elsewhere})).offered_strict_ms, 100'000);
+}
+
+TEST(Measures, PicturesThatAreNotUhdAreTakenOutToo) {
+  Leaf hd = hour(0, 100, 0, 10);
+  hd.uhd = ledger::UhdClass::none;
+  const ProgrammeHours hours =
+      sum(measured({hd, event(0, 30, ledger::Reason::bars, ledger::UhdClass::loose)}));
+  EXPECT_EQ(hours.offered_other_ms, 70'000);
+}
+
 TEST(Measures, WhatIsNotUhdStandsApartUnlessTheSameMomentIsUhd) {
   Leaf hd = hour(0, 100, 0, 10);
   hd.uhd = ledger::UhdClass::none;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "server/hours/rules/rule_set.hpp"
+
 namespace kapok::verify {
 
 namespace {
@@ -61,18 +63,29 @@ void Measures::add(const Leaf& leaf) {
     case LeafKind::hour:
       return add_hour(leaf);
     case LeafKind::picture_event:
-      not_programme_[leaf.channel].add({leaf.media_from_ms, leaf.media_to_ms});
-      if (wanted(leaf)) {
-        const Span span = rules::intersection({leaf.media_from_ms, leaf.media_to_ms},
-                                              {filter_.from_ms, filter_.to_ms});
-        out_.excluded_hours[static_cast<std::size_t>(leaf.reason)] += span.length();
-      }
-      return;
+      return add_picture_event(leaf);
     case LeafKind::correction:
     case LeafKind::report:
     case LeafKind::key:
       return;
   }
+}
+
+void Measures::add_picture_event(const Leaf& leaf) {
+  const bool always = leaf.rule_set < rules::kFirstWithPictureLimits;
+  const bool loose = always || leaf.uhd == UhdClass::loose;
+  const bool strict = loose || leaf.uhd == UhdClass::strict;
+  const Span whole{leaf.media_from_ms, leaf.media_to_ms};
+  NotProgramme& out = not_programme_[leaf.channel];
+  if (strict) out.strict.add(whole);
+  if (loose) out.loose.add(whole);
+  if (!wanted(leaf)) return;
+  const Span span = intersection(whole, {filter_.from_ms, filter_.to_ms});
+  const auto reason = static_cast<std::size_t>(leaf.reason);
+  Told& told = told_[{leaf.channel, leaf.reason}];
+  out_.picture_events[reason] += told.all.add(span);
+  if (strict) out_.excluded_hours[reason] += told.strict.add(span);
+  if (loose) out_.excluded_loose_hours[reason] += told.loose.add(span);
 }
 
 void Measures::add_view(const Leaf& leaf) {
@@ -99,9 +112,10 @@ void Measures::add_view(const Leaf& leaf) {
 void Measures::add_hour(const Leaf& leaf) {
   const Span media{leaf.media_from_ms, leaf.media_to_ms};
   if (leaf.programme == 0) {
-    if (wanted(leaf))
-      out_.excluded_hours[static_cast<std::size_t>(Reason::no_programme)] +=
-          intersection(media, {filter_.from_ms, filter_.to_ms}).length();
+    if (!wanted(leaf)) return;
+    const std::int64_t length = intersection(media, {filter_.from_ms, filter_.to_ms}).length();
+    for (Excluded* excluded : {&out_.excluded_hours, &out_.excluded_loose_hours})
+      (*excluded)[static_cast<std::size_t>(Reason::no_programme)] += length;
     return;
   }
   stretches_.push_back({row_of(leaf, leaf.media_from_ms), media,
@@ -113,20 +127,32 @@ void Measures::add_hour(const Leaf& leaf) {
 Measured Measures::finish() {
   // Picture events may come after the segments that they speak of: only now is all known. What is
   // fresh is decided over the whole log, in its order, also for stretches outside the filter.
-  for (const Stretch& stretch : stretches_) {
+  for (Stretch& stretch : stretches_) {
+    const UhdClass uhd = stretch.uhd;
     const auto events = not_programme_.find(stretch.channel);
-    std::vector<Span> spans{stretch.media};
-    if (events != not_programme_.end()) spans = events->second.missing_from(stretch.media);
-    for (Span span : spans)
-      while (!span.empty()) {
-        const Span month{span.from, std::min(span.to, next_local_month(span.from))};
-        count(stretch, month);
-        span.from = month.to;
-      }
+    if (events == not_programme_.end()) {
+      count_months(stretch, stretch.media);
+      continue;
+    }
+    const NotProgramme& out = events->second;
+    for (const Span& span : out.loose.missing_from(stretch.media)) {
+      stretch.uhd = uhd;
+      for (const Span& part : out.strict.missing_from(span)) count_months(stretch, part);
+      stretch.uhd = std::min(uhd, UhdClass::loose);
+      for (const Span& part : out.strict.common_with(span)) count_months(stretch, part);
+    }
   }
   stretches_.clear();
   out_.sessions = static_cast<std::int64_t>(sessions_.size());
   return std::move(out_);
+}
+
+void Measures::count_months(const Stretch& stretch, Span span) {
+  while (!span.empty()) {
+    const Span month{span.from, std::min(span.to, next_local_month(span.from))};
+    count(stretch, month);
+    span.from = month.to;
+  }
 }
 
 void Measures::count(const Stretch& stretch, Span span) {

@@ -7,7 +7,8 @@
 // however many renditions or leaves bring them; `fresh` counts content time once per enterprise and
 // work over the whole log (a re-run, a simulcast, a catch-up adds nothing), and nothing of a work
 // of the baseline; both only while the programme is free. Slate, black, frozen pictures and bars
-// are taken out.
+// are taken out, by the reading that their leaves name: what only the strict one takes out counts
+// as loose, in A by these leaves, in B by the class of the VIEW leaf.
 #pragma once
 
 #include <array>
@@ -73,7 +74,10 @@ struct Measured {
   std::map<RowKey, ProgrammeHours> programme_hours;
   std::map<RowKey, ViewingHours> viewing_hours;
   std::map<RowKey, Excluded> excluded_views;
+  // Of A, moments: taken out by the strict reading, by the loose one, and all that was told of.
   Excluded excluded_hours{};
+  Excluded excluded_loose_hours{};
+  Excluded picture_events{};
   std::int64_t sessions = 0;  // that have credited time
   std::optional<Digest256> rule_set;
   std::optional<Digest256> catalogue;
@@ -110,13 +114,27 @@ class Measures {
   };
   void add_view(const ledger::Leaf& leaf);
   void add_hour(const ledger::Leaf& leaf);
+  void add_picture_event(const ledger::Leaf& leaf);
+  void count_months(const Stretch& stretch, rules::Span span);
   void count(const Stretch& stretch, rules::Span span);
   bool wanted(const ledger::Leaf& leaf) const;
 
   MeasureFilter filter_;
   Measured out_;
   std::vector<Stretch> stretches_;
-  std::map<std::uint32_t, rules::IntervalSet> not_programme_;  // by channel
+  // What is no programme, by channel.
+  struct NotProgramme {
+    rules::IntervalSet strict;
+    rules::IntervalSet loose;
+  };
+  std::map<std::uint32_t, NotProgramme> not_programme_;
+  // What of it was asked for and is in out_ already, by channel and reason.
+  struct Told {
+    rules::IntervalSet all;
+    rules::IntervalSet strict;
+    rules::IntervalSet loose;
+  };
+  std::map<std::pair<std::uint32_t, ledger::Reason>, Told> told_;
   // Moments offered, by programme and channel: strict, loose, other, paid.
   std::map<std::pair<std::uint64_t, std::uint32_t>, std::array<rules::IntervalSet, 4>> offered_;
   // Content first made free, by enterprise and work: strict, loose.
