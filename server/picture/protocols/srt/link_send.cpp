@@ -152,7 +152,7 @@ void Link::encrypt(SendPacket& packet, Sequence sequence) {
   write_data_header(head, sequence, packet.message, packet.timestamp, settled_.peer_id);
   const std::size_t size = packet.payload.size() + encryption.overhead_bytes();
   encryption.encrypt(head, packet.payload.bytes(), slab_.room(size));
-  packet.payload = slab_.take(size);
+  sending_.replace_payload(sequence, slab_.take(size));
 }
 
 void Link::emit_parity(const SendPacket& packet, Sequence sequence, Output& out) {

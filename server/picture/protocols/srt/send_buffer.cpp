@@ -34,6 +34,13 @@ void SendBuffer::push(SendPacket packet) {
   end_ = end_ + 1;
 }
 
+void SendBuffer::replace_payload(Sequence sequence, Buffer payload) {
+  Buffer& held = at(sequence).payload;
+  bytes_ += payload.size();
+  bytes_ -= held.size();
+  held = std::move(payload);
+}
+
 void SendBuffer::restart_at(Sequence sequence) {
   while (!empty()) release_first();
   first_ = next_ = end_ = sequence;

@@ -43,6 +43,8 @@ class SendBuffer {
     return ring_[sequence.value() & (ring_.size() - 1)];
   }
 
+  // Encryption changes a payload, and with GCM its length.
+  void replace_payload(Sequence sequence, Buffer payload);
   // The next new one is on its way.
   void sent_next() { next_ = next_ + 1; }
   // Everything before `up_to` arrived. False: more than was ever sent; nothing is changed.
