@@ -63,6 +63,7 @@ struct Arguments {
   std::vector<std::string> urls;
   std::string bond;
   std::string passphrase_file;
+  std::string cipher;
   std::string key_file;
   std::string channel;
   std::string stream_id;
@@ -112,7 +113,10 @@ Result<Options> options_of(const Arguments& arguments) {
   if (!arguments.passphrase_file.empty()) {
     options.passphrase = KAPOK_TRY(read_secret(arguments.passphrase_file, "the passphrase file"));
     KAPOK_TRY(srt::check_passphrase(options.passphrase));
+  } else if (!arguments.cipher.empty()) {
+    return fail(Errc::config, "--cipher needs --passphrase-file");
   }
+  if (arguments.cipher == "gcm") options.cipher = srt::CipherMode::gcm;
   if (!arguments.filter.empty()) KAPOK_TRY(srt::parse_fec_config(arguments.filter));
   options.filter = arguments.filter;
   options.latency = milliseconds(arguments.latency_ms);
@@ -188,6 +192,10 @@ Parsed parse_options(int argc, const char* const* argv) {
   app.add_option("--stream-id", arguments.stream_id, "SRT stream id, in place of the two");
   app.add_option("--passphrase-file", arguments.passphrase_file,
                  "file with the passphrase: encrypts (AES-256)");
+  app.add_option("--cipher", arguments.cipher,
+                 "ctr (default) or gcm, which also notices forged packets; a libsrt that receives\n"
+                 "gcm must be 1.5.2 or newer")
+      ->check(CLI::IsMember({"ctr", "gcm"}));
   app.add_option("--latency", arguments.latency_ms,
                  "milliseconds for retransmission, at both ends (default 500)");
   app.add_option("--fec", arguments.filter, "packet filter, as fec,cols:10,rows:5");

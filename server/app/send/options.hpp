@@ -10,6 +10,7 @@
 
 #include "server/base/clock.hpp"
 #include "server/base/result.hpp"
+#include "server/picture/protocols/srt/key_material.hpp"
 #include "server/picture/protocols/srt/stats.hpp"
 
 namespace kapok::send_app {
@@ -39,6 +40,7 @@ struct Options {
   std::optional<srt::GroupType> bond;  // none: one link, not in a group
   std::string stream_id;
   std::string passphrase;
+  srt::CipherMode cipher = srt::CipherMode::ctr;
   std::string filter;
   milliseconds latency{500};
   Pace pace = Pace::clock;

@@ -74,6 +74,19 @@ TEST_F(Secrets, APassphraseIsReadFromAFile) {
               kExitUsage);
 }
 
+TEST_F(Secrets, TheCipherIsCounterModeUnlessGcmIsAskedFor) {
+  const auto good = file("good", "correct horse battery\n");
+  const auto cipher = [&](std::vector<const char*> more) {
+    more.insert(more.end(), {"--passphrase-file", good.c_str(), "-", "srt://h:9000"});
+    const auto parsed = parse(more);
+    return parsed.options ? std::optional(parsed.options->cipher) : std::nullopt;
+  };
+  EXPECT_EQ(cipher({}), srt::CipherMode::ctr);
+  EXPECT_EQ(cipher({"--cipher", "ctr"}), srt::CipherMode::ctr);
+  EXPECT_EQ(cipher({"--cipher", "gcm"}), srt::CipherMode::gcm);
+  EXPECT_EQ(cipher({"--cipher", "rot13"}), std::nullopt);
+}
+
 TEST(SendOptions, SeveralLinksAreBonded) {
   const auto parsed = parse({"--bond", "backup", "--latency", "800", "--pace", "-",
                              "srt://a:1?weight=2", "srt://b:2?weight=1"});
@@ -101,6 +114,7 @@ TEST(SendOptions, WhatCannotBeIsRefusedWithTheRemedy) {
   refused({"--latency", "999999", "a.ts", "srt://a:1"}, "10000");
   refused({"--fec", "fec,cols:1", "a.ts", "srt://a:1"}, "cols");
   refused({"a.ts", "srt://a"}, "port");
+  refused({"--cipher", "gcm", "a.ts", "srt://a:1"}, "--passphrase-file");
 }
 
 TEST(SendOptions, HelpIsNoError) {

@@ -136,6 +136,7 @@ Task<> Sender::call(Link* link) {
   options.link.latency = options_.latency;
   options.link.encryption.passphrase = options_.passphrase;
   options.link.encryption.key_bytes = srt::kMaxKeyBytes;
+  options.link.encryption.mode = options_.cipher;
   options.link.filter = options_.filter;
   options.stream_id = options_.stream_id;
   options.group = group_.get();

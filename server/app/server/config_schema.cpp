@@ -233,9 +233,8 @@ constexpr KeySpec kFeed[] = {
      "The same, in a file of its own with mode 0600.", kReload},
     {"url", KAPOK_KEY(url),
      "The server fetches this feed: srt://host:port with parameters streamid, passphrase, "
-     "pbkeylen, "
-     "latency (ms), packetfilter and mode (caller, rendezvous). With a passphrase or streamid the "
-     "file must have mode 0600.",
+     "pbkeylen, cryptomode (ctr, gcm), latency (ms), packetfilter and mode (caller, rendezvous). "
+     "With a passphrase or streamid the file must have mode 0600.",
      kReload},
     {"urls", KAPOK_KEY(urls),
      "Several paths to the same feed, bonded; weight says which is used first in a backup bond.",

@@ -83,6 +83,7 @@ Task<Result<void>> SrtPuller::connect(std::size_t index) {
   options.link.latency = link.url.latency.value_or(shared_.options.latency);
   options.link.encryption.passphrase = link.url.passphrase;
   options.link.encryption.key_bytes = link.url.key_bytes;
+  options.link.encryption.mode = link.url.cipher;
   options.link.filter = link.url.filter;
   options.stream_id = link.url.stream_id;
   options.weight = link.url.weight;

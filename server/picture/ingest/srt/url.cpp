@@ -2,7 +2,6 @@
 
 #include <charconv>
 
-#include "server/picture/protocols/srt/key_material.hpp"
 #include "server/picture/protocols/srt/options.hpp"
 
 namespace kapok::ingest {
@@ -63,6 +62,12 @@ Result<void> set(SrtUrl& url, std::string_view name, std::string value) {
     const auto size = number(value, srt::kMaxKeyBytes);
     if (!size || !srt::is_key_size(*size)) return wrong("pbkeylen is 16, 24 or 32");
     url.key_bytes = *size;
+  } else if (name == "cryptomode") {
+    // [libsrt docs/API/API-socket-options.md, SRTO_CRYPTOMODE] 0 leaves it to the caller: to us.
+    if (value == "gcm" || value == "2")
+      url.cipher = srt::CipherMode::gcm;
+    else if (value != "ctr" && value != "1" && value != "0")
+      return wrong("cryptomode is ctr or gcm");
   } else if (name == "latency") {
     const auto wish = number(value, srt::kMaxLatency.count());
     if (!wish)
@@ -76,7 +81,7 @@ Result<void> set(SrtUrl& url, std::string_view name, std::string value) {
     url.filter = std::move(value);
   } else {
     return wrong(
-        "a parameter other than mode, streamid, passphrase, pbkeylen, latency, weight, "
+        "a parameter other than mode, streamid, passphrase, pbkeylen, cryptomode, latency, weight, "
         "packetfilter");
   }
   return {};
@@ -124,6 +129,8 @@ Result<SrtUrl> parse_srt_url(std::string_view text) {
     std::string value = KAPOK_TRY(decoded(pair.substr(equals + 1)));
     KAPOK_TRY(set(url, pair.substr(0, equals), std::move(value)));
   }
+  if (url.cipher == srt::CipherMode::gcm && url.key_bytes == 24)
+    return wrong("cryptomode=gcm goes with a pbkeylen of 16 or 32");
   return url;
 }
 

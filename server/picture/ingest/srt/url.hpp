@@ -1,6 +1,7 @@
 // An srt:// address as encoders and field engineers write it, for feeds that the server fetches:
 // srt://host:port?mode=caller&streamid=...&passphrase=...&pbkeylen=16&latency=400&weight=1. The
-// parameters are libsrt's (latency in milliseconds). It holds secrets: never log it, log place().
+// parameters are libsrt's (latency in milliseconds, cryptomode by number or name). It holds
+// secrets: never log it, log place().
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 
 #include "server/base/clock.hpp"
 #include "server/base/result.hpp"
+#include "server/picture/protocols/srt/key_material.hpp"
 
 namespace kapok::ingest {
 
@@ -22,6 +24,7 @@ struct SrtUrl {
   std::string stream_id;
   std::string passphrase;
   unsigned key_bytes = 16;
+  srt::CipherMode cipher = srt::CipherMode::ctr;
   std::optional<milliseconds> latency;  // nothing: the server's
   std::uint16_t weight = 0;             // in a backup bond: the greatest is used first
   std::string filter;                   // packet filter

@@ -22,6 +22,19 @@ TEST(SrtUrl, TakesWhatFieldEngineersWrite) {
   EXPECT_EQ(url->place(), "truck.example.org:9000");
 }
 
+TEST(SrtUrl, TheCipherIsCounterModeUnlessGcmIsAskedFor) {
+  const auto cipher = [](const std::string& query) {
+    const auto url = parse_srt_url("srt://a:1?passphrase=0123456789" + query);
+    return url ? std::optional(url->cipher) : std::nullopt;
+  };
+  for (const char* query : {"", "&cryptomode=0", "&cryptomode=1", "&cryptomode=ctr&pbkeylen=24"})
+    EXPECT_EQ(cipher(query), srt::CipherMode::ctr) << query;
+  for (const char* query : {"&cryptomode=2", "&cryptomode=gcm&pbkeylen=32"})
+    EXPECT_EQ(cipher(query), srt::CipherMode::gcm) << query;
+  for (const char* query : {"&cryptomode=3", "&cryptomode=gcm&pbkeylen=24"})
+    EXPECT_EQ(cipher(query), std::nullopt) << query;
+}
+
 TEST(SrtUrl, AnIpv6AddressStandsInBrackets) {
   const auto url = parse_srt_url("srt://[2001:db8::1]:9000/?mode=rendezvous");
   ASSERT_TRUE(url) << url.error().message;
