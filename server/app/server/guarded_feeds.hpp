@@ -33,7 +33,8 @@ class GuardedFeeds final : public media::FeedDirectory {
     const access::Admission admission = failures_.check(address, clock_.mono());
     if (admission == access::Admission::refuse) {
       log_.warn("publish.blocked", {{"peer", request.peer}, {"channel", request.channel}});
-      co_return fail(Errc::denied, "too many wrong keys from this address: wait ten minutes");
+      // Not "denied", which is told as a wrong key: this one may be right.
+      co_return fail(Errc::limit, "too many wrong keys from this address: wait ten minutes");
     }
     if (admission == access::Admission::delay) {
       boost::asio::steady_timer timer(first_shard_, failures_.limits().delay);

@@ -111,9 +111,11 @@ Task<Result<media::FeedGrant>> ChannelDirectory::open_here(media::PublishRequest
     feed = services_.authorise(id, request.key);
   }
   if (!feed) {
-    services_.log.warn(
-        "publish.denied",
-        {{"channel", id}, {"peer", request.peer}, {"why", name_of(feed.error().code)}});
+    // Said plainly here only: what the publisher is told leaves open whether the channel exists.
+    const std::string why = request.key.empty() ? "no publish key was given"
+                            : id.empty()        ? feed.error().message
+                                                : "the publish key is wrong";
+    services_.log.warn("publish.denied", {{"channel", id}, {"peer", request.peer}, {"why", why}});
     co_return std::unexpected(std::move(feed).error());
   }
   const Entry entry = channels_.find(id)->second;

@@ -9,6 +9,7 @@
 #include <future>
 #include <thread>
 
+#include "server/media/feed_doubles_test.hpp"
 #include "server/picture/channel/recorded_rendering_test.hpp"
 #include "server/picture/channel/simulated_feed_test.hpp"
 
@@ -24,6 +25,7 @@ struct Directory : ::testing::Test {
   SystemClock clock;
   NullMetrics metrics;
   std::map<std::string, std::shared_ptr<RenderingRecord>> records;  // touched on the first shard
+  std::shared_ptr<media::test::RecordingLog> log = std::make_shared<media::test::RecordingLog>();
   std::unique_ptr<ChannelDirectory> directory;
 
   Directory() {
@@ -44,7 +46,7 @@ struct Directory : ::testing::Test {
               return std::make_unique<RecordedRendering>(record);
             },
         .clock = clock,
-        .log = Log(),
+        .log = Log(log),
         .metrics = metrics,
         .transcoder = {}};
     directory = std::make_unique<ChannelDirectory>(std::move(services));
@@ -87,6 +89,9 @@ TEST_F(Directory, OpensByIdAndByKeyAndDeniesByDefault) {
   EXPECT_EQ(await(directory->open(request("one", "two-key"))).error().code, Errc::denied);
   EXPECT_EQ(await(directory->open(request("one", ""))).error().code, Errc::denied);
   EXPECT_EQ(await(directory->open(request("", "nobody"))).error().code, Errc::denied);
+  for (std::size_t i = 0; const char* why : {"no such channel", "the publish key is wrong",
+                                             "no publish key was given", "no channel has this key"})
+    EXPECT_TRUE(log->wait_for("publish.denied", i++).ends_with(why)) << why;
   auto one = await(directory->open(request("one", "one-key")));
   ASSERT_TRUE(one);
   EXPECT_EQ(one->feed, "main");

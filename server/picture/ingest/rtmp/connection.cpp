@@ -196,7 +196,7 @@ Task<Result<RtmpConnection::Next>> RtmpConnection::turn(RtmpShard* shard) {
   }
   const SessionState after = session_.state();
   if (after == SessionState::refused) {
-    reason_ = "refused";
+    reason_ = fmt::format("refused: {}", session_.refusal());
     co_return Next::over;
   }
   if (after == SessionState::publishing || ended)

@@ -133,6 +133,9 @@ TEST(RtmpListener, TakesTlsFeedsOnTheirHomeShardToo) {
   ASSERT_EQ(sink->threads().size(), 1u);
   EXPECT_EQ(sink->threads().begin()->first, server.shards.thread(1));
   EXPECT_EQ(server.directory.requests().at(0).protocol, media::IngestProtocol::rtmps);
+  EXPECT_NE(ffmpeg(kTestFeed + url("rtmp", server.listener->tls_port(), "demo?key=k1"), errors), 0);
+  const std::string closed = server.log->wait_for("rtmp.closed", 1);
+  EXPECT_NE(closed.find("the address must begin with rtmps://"), std::string::npos) << closed;
   std::filesystem::remove_all(folder);
 }
 
@@ -145,6 +148,17 @@ TEST(RtmpListener, AWrongKeyIsRefusedInWordsThatTheEncoderPrints) {
   const std::string closed = server.log->wait_for("rtmp.closed");
   EXPECT_NE(closed.find("state=refused"), std::string::npos) << closed;
   EXPECT_FALSE(server.log->mentions("guess"));
+}
+
+TEST(RtmpListener, WhatThePeerWasToldIsInTheLogToo) {
+  Listening server(1);
+  ASSERT_TRUE(server.started);
+  std::string errors;
+  EXPECT_NE(ffmpeg(kTestFeed + url("rtmp", server.listener->port(), "Demo?key=k1"), errors), 0);
+  EXPECT_NE(errors.find("not a channel id"), std::string::npos) << errors;
+  const std::string closed = server.log->wait_for("rtmp.closed");
+  EXPECT_NE(closed.find("refused: the stream name is not a channel id"), std::string::npos)
+      << closed;
 }
 
 TEST(RtmpListener, ASecondPublisherIsToldThatTheFeedIsTaken) {

@@ -1,5 +1,7 @@
 #include "server/picture/ingest/rtmp/transport.hpp"
 
+#include <openssl/err.h>
+#include <openssl/sslerr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,7 +47,14 @@ RtmpTransport::RtmpTransport(Tcp::socket socket, std::shared_ptr<asio::ssl::cont
 Task<Result<void>> RtmpTransport::handshake() {
   if (!tls_) co_return Result<void>();
   auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::server, kAsValue);
-  if (error) co_return fail(Errc::malformed, "TLS handshake: {}", error.message());
+  if (error) {
+    // No record of TLS: most often an encoder that was given rtmp:// and this port.
+    const bool plain =
+        ERR_GET_LIB(static_cast<unsigned long>(error.value())) == ERR_LIB_SSL &&
+        ERR_GET_REASON(static_cast<unsigned long>(error.value())) == SSL_R_WRONG_VERSION_NUMBER;
+    co_return fail(Errc::malformed, "TLS handshake: {}{}", error.message(),
+                   plain ? "; on this port the address must begin with rtmps://" : "");
+  }
   co_return Result<void>();
 }
 

@@ -58,9 +58,8 @@ Result<void> RtmpServerSession::handle_command(const Message& message, ByteSpan 
     return {};
   }
   if (name == "play" || name == "play2") {
-    send_status(message.stream, "error", "NetStream.Play.Failed",
-                "this server takes publishers here; watch over HTTP");
-    state_ = SessionState::refused;
+    refuse("this server takes publishers here; watch over HTTP");
+    send_status(message.stream, "error", "NetStream.Play.Failed", refusal_);
     return {};
   }
   if (name == "_result" || name == "_error" || name == "onStatus" || transaction == 0) return {};
@@ -82,12 +81,11 @@ Result<void> RtmpServerSession::on_connect(double transaction, const Arguments& 
   // First of all: every answer below is cut to this size.
   write_u32_control(output_, MessageType::set_chunk_size, kOutputChunkBytes);
   if (application_of(app_) != options_.application) {
+    refuse("the address must be rtmp://<host>/" + options_.application + "/<channel>?key=<key>");
     send_command(0, {"_error", transaction, Null{},
                      Object{{"level", "error"},
                             {"code", "NetConnection.Connect.InvalidApp"},
-                            {"description", "the address must be rtmp://<host>/" +
-                                                options_.application + "/<channel>?key=<key>"}}});
-    state_ = SessionState::refused;
+                            {"description", refusal_}}});
     return {};
   }
   write_u32_control(output_, MessageType::window_acknowledgement_size, kWindow);
@@ -141,7 +139,12 @@ void RtmpServerSession::grant_publish() {
 }
 
 void RtmpServerSession::refuse_publish(std::string_view code, std::string_view description) {
-  send_status(publish_stream_, "error", "NetStream.Publish." + std::string(code), description);
+  refuse(description);
+  send_status(publish_stream_, "error", "NetStream.Publish." + std::string(code), refusal_);
+}
+
+void RtmpServerSession::refuse(std::string_view description) {
+  refusal_ = description;
   state_ = SessionState::refused;
 }
 

@@ -82,6 +82,8 @@ class RtmpServerSession {
   std::uint64_t bytes_received() const { return bytes_received_; }
   std::uint64_t offset() const { return offset_; }  // of the first byte not yet understood
   std::string_view encoder() const { return encoder_; }
+  // In state refused: what the peer was told.
+  std::string_view refusal() const { return refusal_; }
 
  private:
   Result<void> parse();
@@ -99,6 +101,7 @@ class RtmpServerSession {
   Result<void> within_budget() const;
 
   void acknowledge();
+  void refuse(std::string_view description);
   void send_command(std::uint32_t stream, const std::vector<amf::Value>& values);
   void send_status(std::uint32_t stream, std::string_view level, std::string_view code,
                    std::string_view description);
@@ -122,6 +125,7 @@ class RtmpServerSession {
   std::string app_;
   std::string tc_url_;
   std::string encoder_;
+  std::string refusal_;
 };
 
 }  // namespace kapok::rtmp

@@ -131,6 +131,7 @@ TEST(RtmpSession, AnotherApplicationIsRefusedAtConnect) {
   ASSERT_EQ(pair.client_events.size(), 1u);
   EXPECT_EQ(std::get<PublishRefused>(pair.client_events[0]).code,
             "NetConnection.Connect.InvalidApp");
+  EXPECT_EQ(pair.server.refusal(), "the address must be rtmp://<host>/live/<channel>?key=<key>");
 }
 
 TEST(RtmpSession, WithoutAPublishTheBudgetEnds) {
