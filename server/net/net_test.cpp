@@ -209,6 +209,16 @@ TEST(Acceptor, SaysWhoHoldsThePortAndWhatToDo) {
   EXPECT_NE(second.error().message.find("--http-port"), std::string::npos);
 }
 
+TEST(Acceptor, SaysThatAnAddressIsNotThisMachines) {
+  boost::asio::io_context shard;
+  const ListenOptions options{
+      .address = "203.0.113.7", .port = 0, .what = "HTTP", .remedy = "choose another"};  // RFC 5737
+  const auto opened = Acceptor::open({shard.get_executor()}, options, Log());
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().message.find("no interface of this machine"), std::string::npos)
+      << opened.error().message;
+}
+
 TEST(Acceptor, AcceptsUntilClosed) {
   boost::asio::io_context shard;
   auto opened =

@@ -56,6 +56,11 @@ std::unexpected<Error> explained(const error_code& error, const ListenOptions& o
     return fail(Errc::denied,
                 "{} port {}/udp may not be opened by this user: {}, or grant CAP_NET_BIND_SERVICE",
                 options.what, options.port, options.remedy);
+  if (error == boost::system::errc::address_not_available)
+    return fail(Errc::config,
+                "{} cannot listen on {}: no interface of this machine has that address (ip address "
+                "lists them; \"::\" is all)",
+                options.what, options.address);
   return fail(Errc::config, "{} cannot listen on '{}' port {}/udp: {}", options.what,
               options.address, options.port, error.message());
 }

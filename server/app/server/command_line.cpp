@@ -61,8 +61,10 @@ std::variant<LoadedConfig, Answer> load_for(const CommandLine& line) {
   LoadedConfig loaded = load_config_file(line.config, line.overrides);
   Answer answer;
   for (const ConfigProblem& problem : loaded.errors) answer.err += format_problem(problem, "error");
-  for (const ConfigProblem& problem : loaded.warnings)
-    answer.err += format_problem(problem, "warning");
+  // Beside an error they only lead astray: a file that was not read has no channel.
+  if (loaded.ok())
+    for (const ConfigProblem& problem : loaded.warnings)
+      answer.err += format_problem(problem, "warning");
   if (!loaded.ok()) {
     answer.err += fmt::format("{} {}; nothing was started\n", loaded.errors.size(),
                               loaded.errors.size() == 1 ? "error" : "errors");

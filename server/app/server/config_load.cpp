@@ -479,12 +479,12 @@ class Loader {
 LoadedConfig cannot_read(const std::filesystem::path& file, const Error& error) {
   LoadedConfig loaded;
   std::error_code ignored;
-  loaded.errors.push_back({{file.string(), 0, 0},
-                           "",
-                           error.message,
-                           !std::filesystem::exists(file, ignored)
-                               ? "check the path given to --config; config/kapok.toml is an example"
-                               : "check that this user may read the file"});
+  const std::string_view remedy =
+      !std::filesystem::exists(file, ignored)
+          ? "check the path given to --config; config/kapok.toml is an example"
+      : std::filesystem::is_directory(file, ignored) ? "give --config the file in that folder"
+                                                     : "check that this user may read the file";
+  loaded.errors.push_back({{file.string(), 0, 0}, "", error.message, std::string(remedy)});
   return loaded;
 }
 

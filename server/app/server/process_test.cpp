@@ -211,6 +211,7 @@ TEST(CommandLine, CheckAnswersAndRunLoads) {
   const auto wrong = load_for({std::nullopt, {"http.port=x"}, Action::run});
   EXPECT_EQ(std::get<Answer>(wrong).status, 1);
   EXPECT_THAT(std::get<Answer>(wrong).err, HasSubstr("1 error; nothing was started"));
+  EXPECT_THAT(std::get<Answer>(wrong).err, testing::Not(HasSubstr("warning")));
   EXPECT_TRUE(std::holds_alternative<LoadedConfig>(load_for({std::nullopt, {}, Action::run})));
 }
 
