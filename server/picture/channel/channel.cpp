@@ -183,9 +183,11 @@ Result<void> Channel::take_track(FeedSession& session,
                                                 {"codec", media::name_of(track->codec)}});
       break;
     case TrackNews::beside:
-      services_.log.warn("feed.track_not_packaged", {{"feed", session.feed()},
-                                                     {"track", track->id},
-                                                     {"codec", media::name_of(track->codec)}});
+      services_.log.warn("feed.track_not_packaged",
+                         {{"feed", session.feed()},
+                          {"track", track->id},
+                          {"codec", media::name_of(track->codec)},
+                          {"packaged", "H.264 HEVC AV1, AAC Opus AC-3 E-AC-3 FLAC"}});
       [[fallthrough]];
     case TrackNews::beside_updated:
       if (!session.at_gate()) readers_->track(session.show(track->id));

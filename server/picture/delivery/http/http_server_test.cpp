@@ -211,6 +211,7 @@ TEST_F(HttpServerTest, RefusalsOfMediaAreCacheableForASecond) {
       {"/live/demo/source/media.m3u8?_HLS_msn=x", 400},
       {"/live/DEMO/master.m3u8", 404},
   };
+  EXPECT_TRUE(client.get("/live/nobody/manifest.mpd").body.contains("nobody publishes"));
   for (const auto& [path, status] : cases) {
     const Received got = client.get(path);
     EXPECT_EQ(got.status, status) << path;

@@ -45,12 +45,21 @@ BytesReply refuse(unsigned status, Caching::Scope scope) {
   return reply;
 }
 
+// The same for a channel that does not exist and for one that nobody publishes to.
+BytesReply nothing_on_air(Caching::Scope scope) {
+  static const Buffer text =
+      Buffer::copy_of("nothing is on air here: no such channel, or nobody publishes to it now\n");
+  BytesReply reply = refuse(404, scope);
+  reply.body = text;
+  return reply;
+}
+
 LiveStore::Coding coding_of(const MediaRequest& request) {
   return request.gzip ? LiveStore::Coding::gzip : LiveStore::Coding::identity;
 }
 
 Reply text_reply(std::optional<LiveStore::Text> text, std::string_view type, Caching caching) {
-  if (!text) return refuse(404, caching.scope);
+  if (!text) return nothing_on_air(caching.scope);
   BytesReply reply;
   reply.lines = kMediaLines;
   reply.type = type;
