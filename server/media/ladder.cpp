@@ -107,7 +107,6 @@ Result<void> validate(const Ladder& ladder) {
 }
 
 FittedLadder rungs_for(const Ladder& ladder, const VideoFacts* video, const AudioFacts* audio) {
-  constexpr double kHalvedAbove = 30.5;
   FittedLadder fitted{ladder, {}};
   std::erase_if(fitted.ladder.video, [&](VideoRung& rung) {
     if (!video) {
@@ -119,8 +118,7 @@ FittedLadder rungs_for(const Ladder& ladder, const VideoFacts* video, const Audi
                                                         rung.height, video->height)});
       return true;
     }
-    if (video->frame_rate.numerator != 0 && video->frame_rate.value() < kHalvedAbove)
-      rung.rate = RungRate::full;
+    if (!may_halve(video->frame_rate)) rung.rate = RungRate::full;
     return false;
   });
   std::erase_if(fitted.ladder.audio, [&](const AudioRung& rung) {
@@ -132,6 +130,11 @@ FittedLadder rungs_for(const Ladder& ladder, const VideoFacts* video, const Audi
     return true;
   });
   return fitted;
+}
+
+bool may_halve(Rational frame_rate) {
+  constexpr double kAbove = 30.5;
+  return frame_rate.numerator == 0 || frame_rate.value() >= kAbove;
 }
 
 std::uint32_t width_of(const VideoRung& rung, const VideoFacts& source) {

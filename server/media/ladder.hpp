@@ -85,6 +85,9 @@ struct FittedLadder {
 // a second or fewer is full. `video` and `audio`: the source's tracks, null if it has none.
 FittedLadder rungs_for(const Ladder& ladder, const VideoFacts* video, const AudioFacts* audio);
 
+// Whether half of so many frames a second is still motion (0/0, unknown: it may).
+bool may_halve(Rational frame_rate);
+
 // Even, in the source's shape (its sample aspect ratio stays).
 std::uint32_t width_of(const VideoRung& rung, const VideoFacts& source);
 

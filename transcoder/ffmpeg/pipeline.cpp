@@ -1,6 +1,7 @@
 #include "transcoder/ffmpeg/pipeline.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace kapok::ffmpeg {
@@ -18,11 +19,14 @@ media::Rational rate_of(const media::VideoRung& rung, media::Rational source) {
 
 }  // namespace
 
+static_assert(media::kMaxVideoRungs <= std::numeric_limits<decltype(Mark::shed)>::digits);
+
 Pipeline::Pipeline(const media::Ladder& ladder, const media::VideoFacts& source,
                    media::Timescale timescale, unsigned threads, ladder::RungSink& sink,
                    std::span<RungCounters> counters)
     : sink_(sink) {
   const ladder::Plan plan = ladder::plan_video(ladder, source);
+  shedding_ = ladder::Shedding(plan.rungs, source.frame_rate);
   for (const auto& left_out : plan.left_out)
     sink.notice(LogLevel::info, "rung.left_out",
                 fmt::format("{}: {}", left_out.rung, left_out.why));
@@ -48,15 +52,36 @@ Pipeline::Pipeline(const media::Ladder& ladder, const media::VideoFacts& source,
                          .frame_rate = rate_of(planned.rung, source.frame_rate),
                          .threads = threads};
     encoders_.push_back(
-        {planned.rung.name, std::make_unique<EncodeStage>(std::move(setup), planned.cost, source,
-                                                          sink, counters[index])});
+        {planned.rung.name, std::make_unique<EncodeStage>(std::move(setup), encoders_.size(),
+                                                          source, sink, counters[index])});
     pictures_[planned.picture]->feed(*encoders_.back().stage);
   }
 }
 
-void Pipeline::push(Picture picture) {
+void Pipeline::push(Picture picture, ladder::Room room) {
+  shed_what_is_due(picture, room);
+  const Mark& mark = picture.mark;
+  for (const auto& encoder : encoders_) encoder.stage->count_if_shed(mark);
   for (PictureStage* root : roots_)
-    if (root->wants(picture.mark)) root->push({share(*picture.frame), picture.mark});
+    if (root->wants(mark)) root->push({share(*picture.frame), mark});
+}
+
+void Pipeline::shed_what_is_due(Picture& picture, ladder::Room room) {
+  const std::lock_guard lock(shedding_mutex_);
+  Mark& mark = picture.mark;
+  const auto back = mark.starts_segment ? shedding_.segment_starts(room) : std::nullopt;
+  if (back && back->rung) {
+    shed_ &= ~(1U << *back->rung);
+    encoders_[*back->rung].stage->resume();
+    sink_.notice(LogLevel::info, "rung.resumed", encoders_[*back->rung].rung);
+  } else if (back) {
+    halved_ = false;
+    sink_.notice(LogLevel::info, "rate.restored", "all rungs have their whole frame rate again");
+  }
+  // A picture lasts until the next that is there, so halving begins with one that stays.
+  if (!halved_ || mark.number % 2 == 0) halves_ = halved_;
+  mark.halved = halves_;
+  mark.shed = shed_;
 }
 
 void Pipeline::finish() {
@@ -65,18 +90,20 @@ void Pipeline::finish() {
 }
 
 bool Pipeline::shed() {
-  EncodeStage* costliest = nullptr;
-  std::string_view rung;
-  for (const auto& encoder : encoders_) {
-    if (encoder.stage->is_shed()) continue;
-    if (costliest != nullptr && encoder.stage->cost() <= costliest->cost()) continue;
-    costliest = encoder.stage.get();
-    rung = encoder.rung;
+  const std::lock_guard lock(shedding_mutex_);
+  const auto step = shedding_.take();
+  if (!step) return false;
+  if (step->rung) {
+    shed_ |= 1U << *step->rung;
+    encoders_[*step->rung].stage->shed();
+    sink_.notice(LogLevel::warn, "rung.shed",
+                 fmt::format("{}: this machine is too slow for the whole ladder",
+                             encoders_[*step->rung].rung));
+  } else {
+    halved_ = true;
+    sink_.notice(LogLevel::warn, "rate.halved",
+                 "all rungs go to half of the frame rate: this machine is too slow for the ladder");
   }
-  if (costliest == nullptr) return false;
-  costliest->shed();
-  sink_.notice(LogLevel::warn, "rung.shed",
-               fmt::format("{}: this machine is too slow for the whole ladder", rung));
   return true;
 }
 

@@ -1,13 +1,15 @@
 // Everything behind the decoder for pictures of one kind: the stages of a plan, wired. Pictures of
 // another size or colour need another Pipeline. push() and finish() come from the decoder's thread,
-// shed() from any.
+// shed() from any. What is shed is said in the marks, so that every stage leaves out the same.
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
 #include "transcoder/ffmpeg/stage.hpp"
+#include "transcoder/ladder/shedding.hpp"
 
 namespace kapok::ffmpeg {
 
@@ -17,13 +19,17 @@ class Pipeline {
   Pipeline(const media::Ladder& ladder, const media::VideoFacts& source, media::Timescale timescale,
            unsigned threads, ladder::RungSink& sink, std::span<RungCounters> counters);
 
-  void push(Picture picture);
+  // `room`: whether what was shed may come back, one thing with each segment.
+  void push(Picture picture, ladder::Room room);
   void finish();  // nothing follows; returns when all has come out
 
-  // Leaves out the costliest rung that is not left out yet, with a notice. False: none is left.
+  // Leaves out the next thing of what costs most and is missed least, with a notice. False: there
+  // is nothing left.
   bool shed();
 
  private:
+  void shed_what_is_due(Picture& picture, ladder::Room room);
+
   ladder::RungSink& sink_;
   struct NamedEncoder {
     std::string rung;
@@ -32,6 +38,12 @@ class Pipeline {
   std::vector<NamedEncoder> encoders_;
   std::vector<std::unique_ptr<PictureStage>> pictures_;  // larger ones first
   std::vector<PictureStage*> roots_;                     // those made of the decoded frame
+  // A mutex: who gives packets sheds while the decoder's thread waits for a slow encoder.
+  std::mutex shedding_mutex_;
+  ladder::Shedding shedding_{{}, {}};
+  bool halved_ = false;
+  std::uint32_t shed_ = 0;  // as in Mark
+  bool halves_ = false;     // halved_, from a picture on that stays
 };
 
 }  // namespace kapok::ffmpeg

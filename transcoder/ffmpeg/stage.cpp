@@ -5,10 +5,10 @@
 
 namespace kapok::ffmpeg {
 
-EncodeStage::EncodeStage(VideoRungSetup setup, double cost, const media::VideoFacts& source,
+EncodeStage::EncodeStage(VideoRungSetup setup, std::size_t place, const media::VideoFacts& source,
                          ladder::RungSink& sink, RungCounters& counters)
     : setup_(std::move(setup)),
-      cost_(cost),
+      bit_(1U << place),
       source_(source),
       sink_(sink),
       counters_(counters),
@@ -24,23 +24,29 @@ void EncodeStage::finish() {
   if (thread_.joinable()) thread_.join();
 }
 
-bool EncodeStage::wants(const Mark& mark) const {
-  if (failed_) return false;
+bool EncodeStage::has_rate_of(const Mark& mark) const {
   return setup_.rung.rate == media::RungRate::full || mark.number % 2 == 0;
+}
+
+bool EncodeStage::wants(const Mark& mark) const {
+  if (failed_ || (mark.shed & bit_) != 0) return false;
+  return has_rate_of(mark) && (!mark.halved || mark.number % 2 == 0);
+}
+
+void EncodeStage::count_if_shed(const Mark& mark) {
+  if (!failed_ && has_rate_of(mark) && !wants(mark)) ++counters_.shed;
 }
 
 void EncodeStage::push(Picture picture) {
   if (!wants(picture.mark)) return;
-  const auto answer = attendance_.admits(picture.mark);
-  if (answer == ladder::Attendance::Answer::no) return;
-  if (answer == ladder::Attendance::Answer::returned)
-    sink_.notice(LogLevel::info, "rung.resumed", setup_.rung.name);
-  if (setup_.rung.rate == media::RungRate::half) picture.mark.duration += picture.mark.duration;
+  if (attendance_.admits(picture.mark) == ladder::Attendance::Answer::no) return;
+  if (setup_.rung.rate == media::RungRate::half || picture.mark.halved)
+    picture.mark.duration += picture.mark.duration;
   queue_.push(std::move(picture));
 }
 
 void EncodeStage::shed() {
-  attendance_.shed();
+  attendance_.leave();
   attendance_.cleared(queue_.clear());
 }
 

@@ -18,7 +18,8 @@ namespace kapok::ffmpeg {
 
 class EncodeStage {
  public:
-  EncodeStage(VideoRungSetup setup, double cost, const media::VideoFacts& source,
+  // `place`: in the plan, its bit in Mark::shed.
+  EncodeStage(VideoRungSetup setup, std::size_t place, const media::VideoFacts& source,
               ladder::RungSink& sink, RungCounters& counters);
   ~EncodeStage();  // encodes what is queued
   EncodeStage(const EncodeStage&) = delete;
@@ -29,18 +30,20 @@ class EncodeStage {
   void push(Picture picture);
   void finish();  // nothing follows; returns when all has come out
 
-  // Leaves the rung out until a next segment starts. From any thread.
+  // Forgets what is queued; the rung goes on at a segment start after resume(). From any thread.
   void shed();
-  bool is_shed() const { return attendance_.is_away(); }
-  double cost() const { return cost_; }
+  void resume() { attendance_.come_back(); }
+  // A picture that the rung would have, were the machine fast enough.
+  void count_if_shed(const Mark& mark);
 
  private:
+  bool has_rate_of(const Mark& mark) const;
   void run();
   Result<void> encode(Picture picture);
   void failed(const Error& error);
 
   VideoRungSetup setup_;
-  double cost_;
+  std::uint32_t bit_;
   media::VideoFacts source_;
   ladder::RungSink& sink_;
   RungCounters& counters_;

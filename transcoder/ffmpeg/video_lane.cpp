@@ -117,7 +117,8 @@ void VideoLane::push(Picture picture) {
     pipeline_ = std::move(made);
     pictures_ = facts;
   }
-  pipeline_->push(std::move(picture));
+  pipeline_->push(std::move(picture),
+                  queue_.span() < kRoomBelow ? ladder::Room::yes : ladder::Room::no);
 }
 
 void VideoLane::finish() {

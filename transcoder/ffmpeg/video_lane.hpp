@@ -14,10 +14,12 @@ namespace kapok::ffmpeg {
 
 class VideoLane {
  public:
-  // A rung goes when packets of this much media time wait, another when they still do so much
-  // media time later.
+  // Half of the frame rate, then a rung goes when packets of this much media time wait, the next
+  // when they still do so much media time later.
   static constexpr std::chrono::milliseconds kShedAbove{700};
   static constexpr std::chrono::milliseconds kShedAgainAfter{500};
+  // What was left out comes back while fewer wait than that.
+  static constexpr std::chrono::milliseconds kRoomBelow{300};
 
   VideoLane(const media::Ladder& ladder, ladder::EngineOptions options, ladder::RungSink& sink,
             Counters& counters, std::span<RungCounters> rungs);

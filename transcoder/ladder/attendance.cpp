@@ -35,4 +35,9 @@ void Attendance::shed() {
   skips_to_start_ = true;
 }
 
+void Attendance::leave() {
+  segments_away_ = UINT32_MAX;
+  skips_to_start_ = true;
+}
+
 }  // namespace kapok::ladder

@@ -29,6 +29,9 @@ class Attendance {
   bool passes(const Mark& mark);
 
   void shed();  // then the caller clears its queue: cleared()
+  // The same for a rung whose return somebody else tells, with the next segment start.
+  void leave();
+  void come_back() { segments_away_ = 0; }
   void cleared(std::size_t pictures) { counters_.shed += pictures; }
   bool is_away() const { return segments_away_ != 0; }
 

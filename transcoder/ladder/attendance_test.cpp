@@ -36,6 +36,17 @@ TEST(Attendance, AShedRungComesBackWhereASegmentStarts) {
   EXPECT_EQ(counters.shed, 2U);
 }
 
+TEST(Attendance, WhoLeavesStaysAwayUntilToldOtherwise) {
+  RungCounters counters;
+  Attendance rung(counters);
+  rung.leave();
+  EXPECT_EQ(give(rung, 100), 0);
+  rung.come_back();
+  EXPECT_EQ(rung.admits({}), Answer::yes) << "it is on its way";
+  EXPECT_FALSE(rung.passes({}));
+  EXPECT_EQ(give(rung, 2), 4);
+}
+
 TEST(Attendance, ShedAgainSoonItStaysAwayTwiceAsLongUpToABound) {
   RungCounters counters;
   Attendance rung(counters);

@@ -17,6 +17,10 @@ struct Mark {
   MonoTime arrival;
   bool starts_segment = false;
   std::uint32_t number = 0;  // of the frame in its segment, in output order
+  // Of a machine that is too slow: every second picture is left out, and these rungs (bits, by
+  // place in the plan).
+  bool halved = false;
+  std::uint32_t shed = 0;
 };
 
 class Marks {

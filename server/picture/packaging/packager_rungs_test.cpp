@@ -61,6 +61,7 @@ struct Ladder {
     packet.pts = origin + Ticks{rung.next * 1800};
     packet.dts = packet.pts - rung.reorder;
     packet.sync = rung.next % feed.gop == 0;
+    packet.duration = {1800 * std::int64_t{rung.every}};
     packet.payload = Buffer(Bytes(packet.sync ? 2000 : 300, std::byte{7}));
     return packet;
   }
@@ -132,6 +133,21 @@ struct Stage {
           << station.playlist("source") << station.playlist(rung.name);
   }
 };
+
+TEST(Rungs, OneThatGoesToHalfOfItsRateUnderWayIsCutAsBefore) {
+  Stage stage;
+  stage.begin(stage.ladder.feed.start);
+  stage.add_rungs();
+  Ladder::Rung& rung = stage.ladder.rungs[0];
+  for (const double change : {5.32, 10.52, 13.96, 18.52}) {  // in the middle, and at a segment
+    stage.ladder.push(*stage.station, change);
+    rung.every = 3 - rung.every;
+  }
+  stage.ladder.push(*stage.station, 30);
+  stage.station.settle();
+  stage.expect_siblings();
+  EXPECT_TRUE(gaps_in(list_of(stage.station, rung.name)).empty());
+}
 
 TEST(Rungs, AreCutWhereTheSourceWasCut) {
   Stage stage;

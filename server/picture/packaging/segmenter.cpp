@@ -64,7 +64,7 @@ void Segmenter::append(const media::Packet& packet, std::vector<Cut>& out) {
       cut_part(out);
       close_at(time, out);
       open_at(time, packet, out);
-    } else if (!pending_.empty() && pending_duration_ + timing_.frame > timing_.part_target) {
+    } else if (!pending_.empty() && pending_duration_ + duration_of(packet) > timing_.part_target) {
       cut_part(out);
     }
   }
@@ -78,12 +78,15 @@ void Segmenter::append(const media::Packet& packet, std::vector<Cut>& out) {
 
 void Segmenter::add(const media::Packet& packet, Ticks time) {
   if (pending_.empty()) pending_start_ = time;
-  const Ticks duration = packet.duration.count > 0 && packet.duration <= timing_.part_target
-                             ? packet.duration
-                             : timing_.frame;
+  const Ticks duration = duration_of(packet);
   pending_.push_back({packet, duration});
   pending_duration_ = time + duration - pending_start_;
   open_->end = time + duration;
+}
+
+Ticks Segmenter::duration_of(const media::Packet& packet) const {
+  const bool fits = packet.duration.count > 0 && packet.duration <= timing_.part_target;
+  return fits ? packet.duration : timing_.frame;
 }
 
 bool Segmenter::part_is_full() const {

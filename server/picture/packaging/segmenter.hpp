@@ -121,6 +121,8 @@ class Segmenter {
   void open_at(Ticks time, const media::Packet& packet, std::vector<Cut>& out);
   void add(const media::Packet& packet, Ticks time);
   bool part_is_full() const;
+  // A rung may go to half of its frame rate under way.
+  Ticks duration_of(const media::Packet& packet) const;
   // More missing frames than this in a row: the feed was away.
   bool is_hole(Ticks time) const { return time - open_->end > timing_.frame * kHoleFrames; }
   void append_led(const media::Packet& packet, std::vector<Cut>& out);

@@ -21,7 +21,7 @@ void Segmenter::append_led(const media::Packet& packet, std::vector<Cut>& out) {
     const auto end = led_end();
     if (end && time >= *end - half_frame())
       close_led(*end, out);
-    else if (!pending_.empty() && pending_duration_ + timing_.frame > timing_.part_target)
+    else if (!pending_.empty() && pending_duration_ + duration_of(packet) > timing_.part_target)
       cut_part(out);
   }
   if (!open_ && !open_led(packet, out)) {
