@@ -69,10 +69,15 @@ Result<void> validate(const VideoRung& rung) {
 
 Result<void> validate(const AudioRung& rung) {
   KAPOK_TRY(validate_name(rung.name));
-  if (rung.codec != Codec::aac)
-    return fail(Errc::config, "codec {} is not aac", name_of(rung.codec));
+  if (rung.codec != Codec::aac && rung.codec != Codec::opus)
+    return fail(Errc::config, "codec {} is none of aac, opus", name_of(rung.codec));
   if (rung.channels != 1 && rung.channels != 2 && rung.channels != 6)
     return fail(Errc::config, "channels is none of 1, 2, 6");
+  if (rung.loudness != 0 && (rung.loudness < kMinLoudness || rung.loudness > kMaxLoudness))
+    return fail(Errc::config, "loudness is not within {} and {} LUFS (nor 0, as it is)",
+                kMinLoudness, kMaxLoudness);
+  if (rung.source >= kMaxAudioSources)
+    return fail(Errc::config, "source is not below {}", kMaxAudioSources);
   return validate_bit_rate(rung.bit_rate);
 }
 
@@ -107,7 +112,7 @@ Result<void> validate(const Ladder& ladder) {
 }
 
 FittedLadder rungs_for(const Ladder& ladder, const VideoFacts* video, const AudioFacts* audio) {
-  FittedLadder fitted{ladder, {}};
+  FittedLadder fitted{ladder, {}, {}};
   std::erase_if(fitted.ladder.video, [&](VideoRung& rung) {
     if (!video) {
       fitted.left_out.push_back({rung.name, "the source has no video"});
@@ -129,6 +134,87 @@ FittedLadder rungs_for(const Ladder& ladder, const VideoFacts* video, const Audi
                           : std::string("the source has no audio")});
     return true;
   });
+  return fitted;
+}
+
+namespace {
+
+// What every browser, phone and television takes.
+bool plays_everywhere(const AudioSource& sound) {
+  constexpr std::uint8_t kStereo = 2;
+  return (sound.codec == Codec::aac || sound.codec == Codec::opus) &&
+         sound.facts.channels <= kStereo;
+}
+
+// The rungs that a ladder of pictures alone is made to have of sounds[index].
+std::vector<AudioRung> implied(std::span<const AudioSource> sounds, std::size_t index) {
+  const AudioSource& sound = sounds[index];
+  const auto serves = [&](const AudioSource& other) {
+    return other.language == sound.language && plays_everywhere(other);
+  };
+  // Of two that are in one language the first is the programme's.
+  const auto first = std::ranges::find(sounds, sound.language, &AudioSource::language);
+  if (std::ranges::any_of(sounds, serves) || &*first != &sound) return {};
+  constexpr std::uint8_t kStereo = 2;
+  constexpr std::uint32_t kBitRate = 128'000;
+  return {{.name = "aac-stereo",
+           .codec = Codec::aac,
+           .channels = std::clamp<std::uint8_t>(sound.facts.channels, 1, kStereo),
+           .bit_rate = kBitRate}};
+}
+
+// "stereo", "stereo-en", "stereo-3": none that is taken.
+std::string name_for(const std::string& rung, std::span<const AudioSource> sounds,
+                     std::size_t index, const std::set<std::string>& taken) {
+  if (index == 0) return rung;
+  std::string language;
+  for (const char c : sounds[index].language)
+    language += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  std::string name = rung + "-" + language;
+  if (!language.empty() && language != "und" && is_valid_id(name) && !taken.contains(name))
+    return name;
+  for (std::size_t number = index + 1;; ++number) {
+    name = fmt::format("{}-{}", rung, number);
+    if (!taken.contains(name)) return name;
+  }
+}
+
+}  // namespace
+
+FittedLadder fit(const Ladder& ladder, const VideoFacts* video,
+                 std::span<const AudioSource> sounds) {
+  sounds = sounds.first(std::min(sounds.size(), kMaxAudioSources));
+  Ladder pictures = ladder;
+  if (!sounds.empty()) pictures.audio.clear();  // else rungs_for() says why there is none
+  FittedLadder fitted = rungs_for(pictures, video, nullptr);
+  std::set<std::string> taken;
+  for (const VideoRung& rung : ladder.video) taken.insert(rung.name);
+  for (const AudioRung& rung : ladder.audio) taken.insert(rung.name);
+  for (std::size_t i = 0; i < sounds.size(); ++i) {
+    const bool added = ladder.audio.empty() && !fitted.ladder.video.empty();
+    for (AudioRung rung : added ? implied(sounds, i) : ladder.audio) {
+      rung.name = name_for(rung.name, sounds, i, taken);
+      rung.source = static_cast<std::uint8_t>(i);
+      const AudioFacts& facts = sounds[i].facts;
+      if (rung.channels > facts.channels) {
+        fitted.left_out.push_back(
+            {rung.name, fmt::format("{} channels are more than the source's {}", rung.channels,
+                                    facts.channels)});
+      } else if (!is_valid_id(rung.name)) {
+        fitted.left_out.push_back({rung.name, "the name is too long for a number behind it"});
+      } else if (fitted.ladder.audio.size() == kMaxAudioRungs) {
+        fitted.left_out.push_back(
+            {rung.name, fmt::format("a ladder makes at most {} sounds", kMaxAudioRungs)});
+      } else {
+        if (added)
+          fitted.added.push_back(
+              {rung.name, fmt::format("the source's {} with {} channels is not for every player",
+                                      name_of(sounds[i].codec), facts.channels)});
+        taken.insert(rung.name);
+        fitted.ladder.audio.push_back(std::move(rung));
+      }
+    }
+  }
   return fitted;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace kapok::media {
 
 // Players switch between a handful of rungs; each more costs an encoder.
 constexpr std::size_t kMaxVideoRungs = 12;
-constexpr std::size_t kMaxAudioRungs = 8;
+constexpr std::size_t kMaxAudioRungs = 16;  // two for each of eight languages
+constexpr std::size_t kMaxAudioSources = 8;
 constexpr std::uint32_t kMinRungHeight = 64;    // below it no level of H.264 is worth a picture
 constexpr std::uint32_t kMaxRungHeight = 4352;  // 8K with the encoders' padding to 64 lines
 constexpr std::uint32_t kMinRungBitRate = 8'000;
@@ -23,6 +25,9 @@ constexpr std::uint32_t kMinVbvMs = 100;                // two frames at 25/s an
 constexpr std::uint32_t kMaxVbvMs = 10'000;             // more is as good as no bound
 constexpr std::uint8_t kMaxBFrames = 8;
 constexpr std::size_t kMaxEncoderWord = 32;  // a preset's or tune's length
+// [EBU R 128] broadcasts are at -23, streams at -14 to -18; outside of this range it is a mistake.
+constexpr std::int32_t kMinLoudness = -40;
+constexpr std::int32_t kMaxLoudness = -9;
 
 enum class RungRange : std::uint8_t {
   keep,  // the source's dynamic range
@@ -48,12 +53,14 @@ struct VideoRung {
   bool operator==(const VideoRung&) const = default;
 };
 
-// Made of the source's first audio track.
+// A ladder that is written names no source: fit() makes a rung of each audio track of it.
 struct AudioRung {
   std::string name;
   Codec codec = Codec::aac;
   std::uint8_t channels = 2;
   std::uint32_t bit_rate = 0;
+  std::int32_t loudness = 0;  // in LUFS, what programmes are brought to; 0: as they are
+  std::uint8_t source = 0;    // which audio track of the source, counted in the order they are told
   bool operator==(const AudioRung&) const = default;
 };
 
@@ -77,13 +84,30 @@ struct RungLeftOut {
   std::string rung;
   std::string why;
 };
+struct RungAdded {
+  std::string rung;
+  std::string why;
+};
 struct FittedLadder {
   Ladder ladder;
   std::vector<RungLeftOut> left_out;  // for a notice
+  std::vector<RungAdded> added;
 };
 // The rungs that this source can feed: those above it are left out, `half` of a source at 30 frames
 // a second or fewer is full. `video` and `audio`: the source's tracks, null if it has none.
 FittedLadder rungs_for(const Ladder& ladder, const VideoFacts* video, const AudioFacts* audio);
+
+struct AudioSource {
+  Codec codec = Codec::aac;
+  AudioFacts facts;
+  std::string language;  // BCP 47, empty: unknown
+};
+// The same for a source with its sounds in several languages (`sounds`: at most kMaxAudioSources
+// are looked at): each audio rung is made of each of them, called after the rung, those of further
+// sounds with "-<language>" or "-<number>" behind it. A ladder of pictures alone gets stereo in AAC
+// for every language that the source has only in a form that not every player takes.
+FittedLadder fit(const Ladder& ladder, const VideoFacts* video,
+                 std::span<const AudioSource> sounds);
 
 // Whether half of so many frames a second is still motion (0/0, unknown: it may).
 bool may_halve(Rational frame_rate);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace kapok::media {
 namespace {
 
@@ -81,6 +83,79 @@ TEST(Ladder, SurroundOfAStereoSourceIsLeftOut) {
   EXPECT_TRUE(fitted.ladder.video.empty());
   ASSERT_EQ(fitted.ladder.audio.size(), 1U);
   EXPECT_EQ(fitted.left_out.size(), 3U);
+}
+
+std::vector<std::string> names_of(const std::vector<AudioRung>& rungs) {
+  std::vector<std::string> names;
+  for (const AudioRung& rung : rungs) names.push_back(rung.name);
+  return names;
+}
+using Names = std::vector<std::string>;
+
+TEST(Ladder, EachSoundOfTheSourceHasItsRungs) {
+  Ladder ladder = two_rungs();
+  ladder.audio.push_back({"surround", Codec::aac, 6, 384'000});
+  const std::vector<AudioSource> sounds{{Codec::aac, {48'000, 6, 1024}, "zh"},
+                                        {Codec::ac3, {48'000, 2, 1536}, "en-GB"},
+                                        {Codec::mp2, {48'000, 2, 1152}, ""}};
+  const FittedLadder fitted = fit(ladder, nullptr, sounds);
+  EXPECT_EQ(names_of(fitted.ladder.audio),
+            (Names{"stereo", "surround", "stereo-en-gb", "stereo-3"}));
+  EXPECT_EQ(fitted.ladder.audio[1].source, 0);
+  EXPECT_EQ(fitted.ladder.audio[2].source, 1);
+  EXPECT_EQ(fitted.ladder.audio[3].source, 2);
+  EXPECT_EQ(why(fitted.ladder), "");
+  ASSERT_EQ(fitted.left_out.size(), 4U) << "pictures, and surround of stereo";
+  EXPECT_EQ(fitted.left_out[2].rung, "surround-en-gb");
+  EXPECT_TRUE(fitted.added.empty());
+}
+
+TEST(Ladder, RungsOfSoundsHaveNamesOfTheirOwn) {
+  Ladder ladder;
+  ladder.audio = {{"stereo", Codec::aac, 2, 128'000}, {"stereo-en", Codec::aac, 2, 64'000}};
+  const std::vector<AudioSource> sounds(3, {Codec::aac, {48'000, 2, 1024}, "en"});
+  EXPECT_EQ(names_of(fit(ladder, nullptr, sounds).ladder.audio),
+            (Names{"stereo", "stereo-en", "stereo-2", "stereo-en-en", "stereo-3", "stereo-en-3"}));
+  const std::vector<AudioSource> many(20, sounds[0]);
+  const FittedLadder bounded = fit(ladder, nullptr, many);
+  EXPECT_EQ(bounded.ladder.audio.size(), kMaxAudioRungs);
+  const Names names = names_of(bounded.ladder.audio);
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
+  EXPECT_EQ(bounded.ladder.audio.back().source, kMaxAudioSources - 1);
+}
+
+TEST(Ladder, OfPicturesAloneGetsStereoWhereTheSourceHasNone) {
+  Ladder ladder = two_rungs();
+  ladder.audio.clear();
+  VideoFacts video;
+  video.height = 2160;
+  video.width = 3840;
+  const AudioSource aac{Codec::aac, {48'000, 2, 1024}, "zh"};
+  const AudioSource dolby{Codec::eac3, {48'000, 6, 1536}, "zh"};
+  const AudioSource english{Codec::mp2, {48'000, 1, 1152}, "en"};
+  const auto made = [&](std::vector<AudioSource> sounds) {
+    return fit(ladder, &video, sounds).ladder.audio;
+  };
+  EXPECT_TRUE(made({}).empty());
+  EXPECT_TRUE(made({aac}).empty());
+  EXPECT_TRUE(made({dolby, aac}).empty()) << "the same language, once for everybody";
+  EXPECT_EQ(names_of(made({dolby, dolby})), Names{"aac-stereo"});
+  const auto other = made({aac, english});
+  ASSERT_EQ(names_of(other), Names{"aac-stereo-en"});
+  EXPECT_EQ(other[0].channels, 1);
+  EXPECT_EQ(other[0].source, 1);
+  const FittedLadder fitted = fit(ladder, &video, std::vector{dolby});
+  ASSERT_EQ(fitted.added.size(), 1U);
+  EXPECT_EQ(fitted.added[0].why, "the source's eac3 with 6 channels is not for every player");
+  EXPECT_EQ(why(fitted.ladder), "");
+}
+
+TEST(Ladder, LoudnessIsWithinReason) {
+  Ladder ladder = two_rungs();
+  ladder.audio[0].loudness = -23;
+  EXPECT_EQ(why(ladder), "");
+  ladder.audio[0].loudness = 23;
+  EXPECT_EQ(why(ladder), "stereo: loudness is not within -40 and -9 LUFS (nor 0, as it is)");
 }
 
 TEST(Ladder, HalfOfTwentyFiveStaysWhole) {

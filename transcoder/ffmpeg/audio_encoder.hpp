@@ -1,20 +1,28 @@
-// One audio rung: decoded frames in, AAC packets out on a timeline of samples. The source's times
-// rule: a small difference is resampled away, a gap is filled with silence and an overlap cut, so
-// that sound is never further from its time than kMaxError. Used by one thread.
+// One audio rung: decoded frames in, AAC or Opus packets out on a timeline of samples. The source's
+// times rule: a small difference is resampled away, a gap is filled with silence and an overlap
+// cut, so that sound is never further from its time than kMaxError. Used by one thread.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "server/media/ladder.hpp"
 #include "transcoder/ffmpeg/av.hpp"
 #include "transcoder/ffmpeg/mark.hpp"
 #include "transcoder/ladder/engine.hpp"
+#include "transcoder/ladder/loudness.hpp"
 
 struct AVAudioFifo;
 
 namespace kapok::ffmpeg {
+
+struct AudioRungSetup {
+  media::AudioRung rung;
+  media::TrackId id = 0;
+  std::string language;
+};
 
 class AudioEncoder {
  public:
@@ -25,7 +33,7 @@ class AudioEncoder {
   static constexpr std::chrono::milliseconds kMaxGap{1000};
 
   // `first`: the frame that tells rate and channels.
-  static Result<std::unique_ptr<AudioEncoder>> open(const media::AudioRung& rung, media::TrackId id,
+  static Result<std::unique_ptr<AudioEncoder>> open(const AudioRungSetup& setup,
                                                     const AVFrame& first, ladder::RungSink& sink,
                                                     RungCounters& counters);
   ~AudioEncoder();
@@ -38,23 +46,25 @@ class AudioEncoder {
   Result<void> finish();
 
  private:
-  AudioEncoder(const media::AudioRung& rung, media::TrackId id, ladder::RungSink& sink,
-               RungCounters& counters);
+  AudioEncoder(const AudioRungSetup& setup, ladder::RungSink& sink, RungCounters& counters);
+  Result<void> open_encoder(const AVFrame& first);
+  Result<void> open_resampler(const AVFrame& first);
   std::int64_t samples(std::chrono::nanoseconds time) const;
   // How many samples the frame lies behind what was written (negative: before it).
   std::int64_t error_of(std::chrono::nanoseconds pts) const;
   void correct(std::int64_t error);
   Result<void> resample(const AVFrame* frame);
+  Result<void> queue(const ladder::Planes& planes);
   Result<void> encode_queued(int at_least);
   Result<void> receive();
   Result<void> announce();
 
-  media::AudioRung rung_;
-  media::TrackId id_;
+  AudioRungSetup setup_;
   ladder::RungSink& sink_;
   RungCounters& counters_;
   ContextPtr context_;
   ResamplerPtr resampler_;
+  std::optional<ladder::LoudnessRider> rider_;
   AVAudioFifo* queued_ = nullptr;  // samples not yet encoded, less than a frame
   int in_rate_ = 0;
   int in_channels_ = 0;

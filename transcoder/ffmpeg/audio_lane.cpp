@@ -1,13 +1,18 @@
 #include "transcoder/ffmpeg/audio_lane.hpp"
 
+extern "C" {
+#include <libavutil/mathematics.h>
+}
+
 #include <algorithm>
 #include <utility>
 
 namespace kapok::ffmpeg {
 
-AudioLane::AudioLane(const media::Ladder& ladder, ladder::Pace pace, ladder::RungSink& sink,
-                     Counters& counters, std::span<RungCounters> rungs)
+AudioLane::AudioLane(const media::Ladder& ladder, std::uint8_t source, ladder::Pace pace,
+                     ladder::RungSink& sink, Counters& counters, std::span<RungCounters> rungs)
     : ladder_(ladder),
+      source_(source),
       pace_(pace),
       sink_(sink),
       counters_(counters),
@@ -52,6 +57,7 @@ void AudioLane::change_track(std::shared_ptr<const media::Track> track) {
   rungs_.clear();
   media::Ladder audio = ladder_;
   audio.video.clear();
+  std::erase_if(audio.audio, [&](const auto& rung) { return rung.source != source_; });
   const auto fitted = media::rungs_for(audio, nullptr, track_->audio());
   for (const auto& left_out : fitted.left_out)
     sink_.notice(LogLevel::info, "rung.left_out",
@@ -59,8 +65,9 @@ void AudioLane::change_track(std::shared_ptr<const media::Track> track) {
   for (const auto& rung : fitted.ladder.audio) {
     const auto place = std::ranges::find(ladder_.audio, rung.name, &media::AudioRung::name);
     const auto index = static_cast<std::size_t>(place - ladder_.audio.begin());
-    rungs_.push_back({.rung = rung,
-                      .id = static_cast<media::TrackId>(ladder_.video.size() + index + 1),
+    rungs_.push_back({.setup = {.rung = rung,
+                                .id = static_cast<media::TrackId>(ladder_.video.size() + index + 1),
+                                .language = track_->language},
                       .counters = &rung_counters_[index],
                       .encoder = nullptr});
   }
@@ -70,6 +77,8 @@ void AudioLane::change_track(std::shared_ptr<const media::Track> track) {
 
 Result<void> AudioLane::open_decoder() {
   decoder_.reset();
+  parser_.reset();
+  next_pts_.reset();
   const AVCodec* codec = avcodec_find_decoder(codec_id(track_->codec));
   if (codec == nullptr) return check(*track_);
   ContextPtr context(avcodec_alloc_context3(codec));
@@ -81,19 +90,39 @@ Result<void> AudioLane::open_decoder() {
   if (const int code = avcodec_open2(context.get(), codec, nullptr); code < 0)
     return std::unexpected(av_error(code, codec->name));
   decoder_ = std::move(context);
+  // As they came in PES packets: several frames each, and not always whole ones.
+  if (track_->codec == media::Codec::mp2 || track_->codec == media::Codec::mp3)
+    parser_.reset(av_parser_init(codec->id));
   return {};
 }
 
 void AudioLane::decode(const media::Packet& packet) {
+  if (!parser_) return decode(packet.payload.bytes(), packet.pts.count, packet.arrival);
+  ByteSpan left = packet.payload.bytes();
+  std::int64_t pts = packet.pts.count;
+  while (!left.empty()) {
+    std::uint8_t* frame = nullptr;
+    int size = 0;
+    const int used = av_parser_parse2(parser_.get(), decoder_.get(), &frame, &size, as_u8(left),
+                                      static_cast<int>(left.size()), pts, pts, 0);
+    if (used < 0 || (used == 0 && size == 0)) break;
+    left = left.subspan(static_cast<std::size_t>(used));
+    pts = AV_NOPTS_VALUE;
+    if (size > 0)
+      decode(as_bytes(frame, static_cast<std::size_t>(size)), parser_->pts, packet.arrival);
+  }
+}
+
+void AudioLane::decode(ByteSpan bytes, std::int64_t pts, MonoTime arrival) {
   const PacketPtr input = make_packet();
   // See VideoDecoder::decode().
-  input->data = const_cast<std::uint8_t*>(as_u8(packet.payload.bytes()));
-  input->size = static_cast<int>(packet.payload.size());
-  input->pts = packet.pts.count;
-  input->dts = packet.dts.count;
-  if (packet.payload.empty() || avcodec_send_packet(decoder_.get(), input.get()) < 0)
+  input->data = const_cast<std::uint8_t*>(as_u8(bytes));
+  input->size = static_cast<int>(bytes.size());
+  input->pts = pts;
+  input->dts = pts;
+  if (bytes.empty() || avcodec_send_packet(decoder_.get(), input.get()) < 0)
     ++counters_.decode_errors;
-  receive(packet.arrival);
+  receive(arrival);
 }
 
 void AudioLane::receive(MonoTime arrival) {
@@ -105,7 +134,11 @@ void AudioLane::receive(MonoTime arrival) {
       ++counters_.decode_errors;
       return;
     }
-    if (frame->pts != AV_NOPTS_VALUE) encode(*frame, arrival);
+    // Of the frames of one packet only the first is told its time.
+    if (frame->pts == AV_NOPTS_VALUE && next_pts_) frame->pts = *next_pts_;
+    if (frame->pts == AV_NOPTS_VALUE || frame->sample_rate <= 0) continue;
+    next_pts_ = frame->pts + av_rescale(frame->nb_samples, track_->timescale, frame->sample_rate);
+    encode(*frame, arrival);
   }
 }
 
@@ -121,14 +154,14 @@ Result<void> AudioLane::encode(Rung& rung, const AVFrame& frame, MonoTime arriva
     rung.encoder.reset();
   }
   if (!rung.encoder)
-    rung.encoder = KAPOK_TRY(AudioEncoder::open(rung.rung, rung.id, frame, sink_, *rung.counters));
+    rung.encoder = KAPOK_TRY(AudioEncoder::open(rung.setup, frame, sink_, *rung.counters));
   return rung.encoder->encode(frame, pts, arrival);
 }
 
 void AudioLane::check(Rung& rung, const Result<void>& done) {
   if (done || std::exchange(rung.failed, true)) return;
   sink_.notice(LogLevel::error, "rung.failed",
-               fmt::format("{}: {}", rung.rung.name, done.error().message));
+               fmt::format("{}: {}", rung.setup.rung.name, done.error().message));
 }
 
 void AudioLane::finish() {
@@ -136,6 +169,7 @@ void AudioLane::finish() {
   avcodec_send_packet(decoder_.get(), nullptr);
   receive(MonoTime{});
   avcodec_flush_buffers(decoder_.get());
+  next_pts_.reset();
   for (Rung& rung : rungs_) {
     if (rung.encoder && !rung.failed) check(rung, rung.encoder->finish());
     rung.encoder.reset();

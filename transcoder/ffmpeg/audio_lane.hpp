@@ -1,8 +1,9 @@
-// The source's audio: a queue of packets and one thread that decodes once and encodes every audio
-// rung.
+// One audio track of the source: a queue of packets and one thread that decodes once and encodes
+// every rung that is made of it.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
@@ -14,9 +15,9 @@ namespace kapok::ffmpeg {
 
 class AudioLane {
  public:
-  // `rungs`: counters of the ladder's audio rungs.
-  AudioLane(const media::Ladder& ladder, ladder::Pace pace, ladder::RungSink& sink,
-            Counters& counters, std::span<RungCounters> rungs);
+  // `source`: which one, as media::AudioRung counts; `rungs`: counters of the ladder's audio rungs.
+  AudioLane(const media::Ladder& ladder, std::uint8_t source, ladder::Pace pace,
+            ladder::RungSink& sink, Counters& counters, std::span<RungCounters> rungs);
   ~AudioLane();
   AudioLane(const AudioLane&) = delete;
   AudioLane& operator=(const AudioLane&) = delete;
@@ -31,8 +32,7 @@ class AudioLane {
 
  private:
   struct Rung {
-    media::AudioRung rung;
-    media::TrackId id = 0;
+    AudioRungSetup setup;
     RungCounters* counters = nullptr;
     std::unique_ptr<AudioEncoder> encoder;
     bool failed = false;
@@ -41,6 +41,7 @@ class AudioLane {
   void change_track(std::shared_ptr<const media::Track> track);
   Result<void> open_decoder();
   void decode(const media::Packet& packet);
+  void decode(ByteSpan bytes, std::int64_t pts, MonoTime arrival);
   void receive(MonoTime arrival);
   void encode(const AVFrame& frame, MonoTime arrival);
   Result<void> encode(Rung& rung, const AVFrame& frame, MonoTime arrival);
@@ -48,6 +49,7 @@ class AudioLane {
   void finish();
 
   const media::Ladder& ladder_;
+  std::uint8_t source_;
   ladder::Pace pace_;
   ladder::RungSink& sink_;
   Counters& counters_;
@@ -56,6 +58,8 @@ class AudioLane {
   // Of run():
   std::shared_ptr<const media::Track> track_;
   ContextPtr decoder_;
+  ParserPtr parser_;  // of codecs whose packets are not single frames
+  std::optional<std::int64_t> next_pts_;
   std::vector<Rung> rungs_;
   std::thread thread_;
 };

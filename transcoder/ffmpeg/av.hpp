@@ -26,12 +26,14 @@ struct Deleter {
   void operator()(AVCodecContext* context) const { avcodec_free_context(&context); }
   void operator()(AVFilterGraph* graph) const { avfilter_graph_free(&graph); }
   void operator()(SwrContext* context) const { swr_free(&context); }
+  void operator()(AVCodecParserContext* parser) const { av_parser_close(parser); }
 };
 using FramePtr = std::unique_ptr<AVFrame, Deleter>;
 using PacketPtr = std::unique_ptr<AVPacket, Deleter>;
 using ContextPtr = std::unique_ptr<AVCodecContext, Deleter>;
 using GraphPtr = std::unique_ptr<AVFilterGraph, Deleter>;
 using ResamplerPtr = std::unique_ptr<SwrContext, Deleter>;
+using ParserPtr = std::unique_ptr<AVCodecParserContext, Deleter>;
 
 // Options for an avcodec_open2(); what it did not know stays inside.
 class Options {

@@ -1,5 +1,6 @@
 #include "transcoder/ffmpeg/engine.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <future>
 #include <optional>
@@ -27,25 +28,40 @@ struct Chosen {
   bool has(const media::Packet& packet) const { return track && packet.track == track->id; }
 };
 
+struct Sound {
+  Chosen source;
+  std::unique_ptr<AudioLane> lane;  // null: no rung is made of it
+};
+
 class FfmpegEngine final : public ladder::Engine {
  public:
   FfmpegEngine(media::Ladder ladder, ladder::EngineOptions options, ladder::RungSink& sink)
       : ladder_(std::move(ladder)),
         log_(sink),
         rungs_(ladder_.video.size() + ladder_.audio.size()),
-        video_(ladder_, options, sink, counters_, std::span(rungs_).first(ladder_.video.size())),
-        audio_(ladder_, options.pace, sink, counters_,
-               std::span(rungs_).subspan(ladder_.video.size())) {}
+        video_(ladder_, options, sink, counters_, std::span(rungs_).first(ladder_.video.size())) {
+    for (const auto& rung : ladder_.audio)
+      if (rung.source >= sounds_.size()) sounds_.resize(rung.source + std::size_t{1});
+    for (std::uint8_t source = 0; source < sounds_.size(); ++source)
+      if (std::ranges::find(ladder_.audio, source, &media::AudioRung::source) !=
+          ladder_.audio.end())
+        sounds_[source].lane =
+            std::make_unique<AudioLane>(ladder_, source, options.pace, sink, counters_,
+                                        std::span(rungs_).subspan(ladder_.video.size()));
+  }
 
   Result<void> track(TrackPtr track) override {
     if (track->kind == media::TrackKind::video && video_track_.takes(*track)) {
       KAPOK_TRY(VideoDecoder::check(*track));
       video_track_ = {track, false};
       video_.track(std::move(track));
-    } else if (track->kind == media::TrackKind::audio && audio_track_.takes(*track)) {
+    } else if (track->kind == media::TrackKind::audio) {
+      Sound* sound = sound_for(*track);
+      if (sound == nullptr) return {};
+      sound->source = {track, false};
+      if (!sound->lane) return {};
       KAPOK_TRY(AudioLane::check(*track));
-      audio_track_ = {track, false};
-      audio_.track(std::move(track));
+      sound->lane->track(std::move(track));
     }
     return {};
   }
@@ -53,27 +69,29 @@ class FfmpegEngine final : public ladder::Engine {
   Result<void> packet(const media::Packet& packet, ladder::SegmentStart start) override {
     if (packet.payload.size() > media::kMaxPacketBytes)
       return fail(Errc::limit, "a packet of {} bytes", packet.payload.size());
-    if (video_track_.has(packet))
-      video_.packet(packet, video_track_.track->timescale, start);
-    else if (audio_track_.has(packet))
-      audio_.packet(packet, audio_track_.track->timescale);
+    if (video_track_.has(packet)) video_.packet(packet, video_track_.track->timescale, start);
+    for (Sound& sound : sounds_)
+      if (sound.lane && sound.source.has(packet))
+        sound.lane->packet(packet, sound.source.track->timescale);
     return {};
   }
 
   void discontinuity() override {
     video_.flush(nullptr);
-    audio_.flush(nullptr);
     video_track_.replaceable = true;
-    audio_track_.replaceable = true;
+    for (Sound& sound : sounds_) {
+      if (sound.lane) sound.lane->flush(nullptr);
+      sound.source.replaceable = true;
+    }
   }
 
   void drain() override {
-    const auto video = std::make_shared<std::promise<void>>();
-    const auto audio = std::make_shared<std::promise<void>>();
-    video_.flush(video);
-    audio_.flush(audio);
-    video->get_future().wait();
-    audio->get_future().wait();
+    std::vector<std::shared_ptr<std::promise<void>>> all;
+    const auto next = [&] { return all.emplace_back(std::make_shared<std::promise<void>>()); };
+    video_.flush(next());
+    for (Sound& sound : sounds_)
+      if (sound.lane) sound.lane->flush(next());
+    for (const auto& each : all) each->get_future().wait();
   }
 
   ladder::EngineStats stats() const override {
@@ -92,14 +110,24 @@ class FfmpegEngine final : public ladder::Engine {
   }
 
  private:
+  // Tracks are counted as they come.
+  Sound* sound_for(const media::Track& track) {
+    const auto is_it = [&](const Sound& sound) {
+      return !sound.source.replaceable && sound.source.track->id == track.id;
+    };
+    auto found = std::ranges::find_if(sounds_, is_it);
+    if (found == sounds_.end())
+      found = std::ranges::find_if(sounds_, [](const Sound& s) { return s.source.replaceable; });
+    return found != sounds_.end() ? &*found : nullptr;
+  }
+
   const media::Ladder ladder_;
   const AvLog log_;
   Counters counters_;
   std::vector<RungCounters> rungs_;  // video first, never resized
   Chosen video_track_;
-  Chosen audio_track_;
   VideoLane video_;
-  AudioLane audio_;
+  std::vector<Sound> sounds_;  // as media::AudioRung::source counts
 };
 
 }  // namespace

@@ -165,6 +165,37 @@ TEST(FfmpegEngine, AHalfRateRungHasEverySecondFrameFromEachSegmentStartOn) {
   EXPECT_EQ(made.tracks[0]->video()->frame_rate, (media::Rational{25, 1}));
 }
 
+TEST(FfmpegEngine, VariableFrameRatesAndMissingFramesComeThroughAsTheyAre) {
+  Clip clip = make_clip({.frames = 60, .segment = 25});
+  // Film at 24, a screen that shows 50, and a pause; nothing of it is a multiple of anything.
+  std::int64_t pts = kClipBegin;
+  std::vector<std::int64_t> starts;
+  for (std::size_t i = 0; i < clip.packets.size(); ++i) {
+    media::Packet& packet = clip.packets[i];
+    if (clip.starts(packet)) starts.push_back(pts);
+    packet.pts = packet.dts = {pts};
+    const std::int64_t lasts = i == 40 ? 90'000 : i % 3 == 0 ? 3753 : 1801;
+    packet.duration = {lasts};
+    pts += lasts;
+  }
+  clip.segment_starts = starts;
+  for (const Codec codec : {Codec::avc, Codec::hevc}) {
+    const auto made = run(clip, rung("vfr", codec, 180));
+    EXPECT_EQ(pts_of(made.packets), pts_of(clip.packets));
+    EXPECT_EQ(sync_pts_of(made.packets), starts);
+    EXPECT_EQ(made.tracks.size(), 1U);
+    EXPECT_EQ(made.packets[40].duration.count, 90'000);
+  }
+  // A sender that loses every tenth frame, in a file: what is there is at its time.
+  Clip holes = make_clip({.frames = 60, .segment = 20});
+  std::erase_if(holes.packets, [&](const media::Packet& packet) {
+    return (packet.pts.count - kClipBegin) / kClipFrame % 20 == 19;  // nothing refers to it
+  });
+  const auto made = run(holes, rung("holes", Codec::avc, 180));
+  EXPECT_EQ(pts_of(made.packets), pts_of(holes.packets));
+  EXPECT_EQ(sync_pts_of(made.packets), holes.segment_starts);
+}
+
 TEST(FfmpegEngine, BrokenPacketsAreCountedAndTheNextSyncPacketGoesOn) {
   Clip clip = make_clip({.frames = 100});
   for (std::size_t i = 25; i < 35; ++i) {  // in the second segment

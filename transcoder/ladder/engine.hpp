@@ -68,8 +68,10 @@ struct EngineStats {
 class Engine {
  public:
   virtual ~Engine() = default;
-  // A source track, new or changed (same id). Rungs are made of the first video and the first audio
-  // track given; packets of others are ignored. Errors: unsupported, limit, malformed.
+  // A source track, new or changed (same id). Pictures are made of the first video track given;
+  // audio tracks are counted as they are given, from the start and from each discontinuity on (see
+  // media::AudioRung::source). Packets of others are ignored. Errors: unsupported, limit,
+  // malformed.
   virtual Result<void> track(std::shared_ptr<const media::Track> track) = 0;
   // `start` counts for video only. An error is our own (a broken bitstream is counted instead).
   virtual Result<void> packet(const media::Packet& packet, SegmentStart start) = 0;

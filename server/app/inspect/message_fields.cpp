@@ -89,7 +89,9 @@ struct Fields {
       rungs.push_back({{"rung", rung.name},
                        {"codec", media::name_of(rung.codec)},
                        {"channels", rung.channels},
-                       {"bit_rate", rung.bit_rate}});
+                       {"bit_rate", rung.bit_rate},
+                       {"loudness", rung.loudness},
+                       {"source", rung.source}});
     out["rungs"] = std::move(rungs);
   }
   void operator()(const wire::SourceTrack& source) { add(out, *source.track); }

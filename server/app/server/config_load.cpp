@@ -99,6 +99,7 @@ struct Assign {
   }
   Result<void> operator()(std::uint8_t* value) const { return whole_number(*value); }
   Result<void> operator()(std::uint32_t* value) const { return whole_number(*value); }
+  Result<void> operator()(std::int32_t* value) const { return whole_number(*value); }
   template <class Number>
   Result<void> whole_number(Number& value) const {
     const auto* number = node.as_integer();

@@ -13,7 +13,7 @@ constexpr std::string_view kLogLevelNames[] = {"debug", "info", "warn", "error"}
 constexpr std::string_view kLogFormatNames[] = {"logfmt", "json"};
 constexpr std::string_view kBondNames[] = {"broadcast", "backup"};
 // In the order of media::Codec.
-constexpr std::string_view kCodecNames[] = {"avc", "hevc", "av1", "aac"};
+constexpr std::string_view kCodecNames[] = {"avc", "hevc", "av1", "aac", "opus"};
 constexpr std::string_view kRungRateNames[] = {"full", "half"};
 constexpr std::string_view kRungRangeNames[] = {"keep", "sdr"};
 constexpr std::string_view kEnterpriseNames[] = {"broadcaster", "iptv", "state-internet",
@@ -211,11 +211,16 @@ constexpr KeySpec kVideoRung[] = {
 #define KAPOK_KEY(member) [](Record r) -> Target { return &r.as<media::AudioRung>().member; }
 constexpr KeySpec kAudioRung[] = {
     {"name", KAPOK_KEY(name), "Of the rendition, in URLs: \"stereo\".", kReload, Form::required_id},
-    {"codec", [](Record r) { return choice(r.as<media::AudioRung>().codec, kCodecNames); }, "aac.",
-     kReload},
+    {"codec", [](Record r) { return choice(r.as<media::AudioRung>().codec, kCodecNames); },
+     "aac plays everywhere; opus in browsers.", kReload},
     {"channels", KAPOK_KEY(channels), "1, 2 or 6.", kReload, Form::any, 1, 6},
     {"bit_rate", KAPOK_KEY(bit_rate), "b/s.", kReload, Form::any, media::kMinRungBitRate,
      media::kMaxRungBitRate},
+    {"loudness", KAPOK_KEY(loudness),
+     "What programmes are brought to, in LUFS (EBU R 128: -23; streams: -16), with true peaks "
+     "below "
+     "-1 dBTP. 0: the sound stays as loud as it is.",
+     kReload, Form::any, media::kMinLoudness, 0},
 };
 #undef KAPOK_KEY
 
@@ -320,6 +325,7 @@ struct TypeName {
   std::string_view operator()(bool*) const { return "true or false"; }
   std::string_view operator()(std::uint8_t*) const { return "whole number"; }
   std::string_view operator()(std::uint32_t*) const { return "whole number"; }
+  std::string_view operator()(std::int32_t*) const { return "whole number"; }
   std::string_view operator()(std::string*) const { return "text"; }
   std::string_view operator()(Secret*) const { return "secret text"; }
   std::string_view operator()(std::filesystem::path*) const { return "path"; }
@@ -339,6 +345,7 @@ struct ValueText {
   std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
   std::string operator()(const std::uint8_t* value) const { return fmt::format("{}", *value); }
   std::string operator()(const std::uint32_t* value) const { return fmt::format("{}", *value); }
+  std::string operator()(const std::int32_t* value) const { return fmt::format("{}", *value); }
   std::string operator()(const std::string* text) const { return in_quotes(*text); }
   std::string operator()(const Secret* secret) const {
     return secret->empty() ? "\"\"" : "\"********\"";

@@ -23,9 +23,10 @@ struct Choice {
 };
 
 // Where a value lives; the alternative is its type.
-using Target = std::variant<Port*, bool*, std::uint8_t*, std::uint32_t*, std::string*, Secret*,
-                            std::filesystem::path*, microseconds*, ByteSize*, ByteBudget*,
-                            std::optional<UtcTime>*, std::vector<std::string>*, Secrets*, Choice>;
+using Target =
+    std::variant<Port*, bool*, std::uint8_t*, std::uint32_t*, std::int32_t*, std::string*, Secret*,
+                 std::filesystem::path*, microseconds*, ByteSize*, ByteBudget*,
+                 std::optional<UtcTime>*, std::vector<std::string>*, Secrets*, Choice>;
 
 // The Config, ChannelConfig, ... that a row of the table points into.
 class Record {

@@ -190,7 +190,9 @@ Result<void> Channel::take_track(FeedSession& session,
                           {"packaged", "H.264 HEVC AV1, AAC Opus AC-3 E-AC-3 FLAC"}});
       [[fallthrough]];
     case TrackNews::beside_updated:
-      if (!session.at_gate()) readers_->track(session.show(track->id));
+      if (session.at_gate()) break;
+      readers_->track(session.show(track->id));
+      rungs_.track({{}, session.track(track->id).rendered});
       break;
     case TrackNews::changed:
       break_era(session, "its parameters changed");
@@ -288,7 +290,7 @@ void Channel::go_on_air(FeedSession& session) {
   on_air_ = &session;
   era_.set_live();
   live_.set(1);
-  const std::vector<packaging::RenditionTrack> tracks = request.tracks;
+  std::vector<packaging::RenditionTrack> tracks = request.tracks;
   const EraKeeper::Start start = era_.begin(std::move(request));
   if (start.new_era) eras_.increment();
   services_.log.info("feed.on_air", {{"feed", session.feed()}, {"new_era", start.new_era}});
@@ -299,6 +301,8 @@ void Channel::go_on_air(FeedSession& session) {
                             start.at - session.lead);
   session.leave_gate();
   session.show_all();
+  for (const auto& [id, track] : session.tracks())
+    if (track.rendered && track.rendition.empty()) tracks.push_back({{}, track.rendered});
   rungs_.start(tracks);
   readers_->start();
   for (const auto& [id, track] : session.tracks())
@@ -357,17 +361,18 @@ void Channel::put_out(FeedSession& session, const std::shared_ptr<const media::P
                                                   {"why", appended.error().message}});
     return;
   } else {
-    rungs_.packet(track.rendition, *out);
+    rungs_.packet(*out);
   }
   if (readers_->empty()) return;
   const bool entry = video ? packet->sync : !session.has_picture();
   readers_->packet(out, entry ? FeedReaders::Place::sync : FeedReaders::Place::inside);
 }
 
-// What is not packaged goes to the readers, on the times of what is.
+// What is not packaged goes to the readers and the transcoder, on the times of what is.
 void Channel::relay(FeedSession& session, FeedSession::TrackState& track,
                     const media::Packet& packet) {
-  if (readers_->empty()) return;
+  const bool is_source = rungs_.wants(packet.track);
+  if (readers_->empty() && !is_source) return;
   const auto placed = session.timeline().place_beside(packet, track.announced->timescale,
                                                       track.rendered->timescale);
   if (!placed) {
@@ -377,6 +382,7 @@ void Channel::relay(FeedSession& session, FeedSession::TrackState& track,
   auto out = at_place(packet, *placed);
   if (track.relayed_until) out.dts = std::max(out.dts, *track.relayed_until);
   track.relayed_until = out.dts;
+  if (is_source) rungs_.packet(out);
   readers_->packet(std::make_shared<const media::Packet>(std::move(out)),
                    FeedReaders::Place::inside);
 }

@@ -21,45 +21,76 @@ void Rungs::configure(std::optional<media::Ladder> ladder) {
 void Rungs::start(const std::vector<packaging::RenditionTrack>& tracks) {
   worker_.discontinuity();
   video_.reset();
-  audio_.reset();
+  sounds_.clear();
   segment_.reset();
   std::vector<packaging::RenditionTrack> taken;
   for (const packaging::RenditionTrack& track : tracks)
     if (take(track)) taken.push_back(track);
   fit();
   for (const packaging::RenditionTrack& track : taken)
-    if (is_wanted(track)) worker_.track(track.track);
+    if (is_wanted(*track.track)) worker_.track(track.track);
 }
 
 void Rungs::track(const packaging::RenditionTrack& track) {
   if (!take(track)) return;
   fit();
-  if (is_wanted(track)) worker_.track(track.track);
+  if (is_wanted(*track.track)) worker_.track(track.track);
 }
 
-// Whether a rung is made of it: the worker gets nothing else.
-bool Rungs::is_wanted(const packaging::RenditionTrack& track) const {
-  return track.track->kind == media::TrackKind::video ? !fitted_.video.empty()
-                                                      : !fitted_.audio.empty();
+// Whether the worker is told of it: it counts the sounds.
+bool Rungs::is_wanted(const media::Track& track) const {
+  return track.kind == media::TrackKind::video ? !fitted_.video.empty() : !fitted_.audio.empty();
 }
 
-// Rungs are made of the first video and the first sound.
+bool Rungs::wants(media::TrackId track) const {
+  if (video_ && video_->track->id == track) return is_wanted(*video_->track);
+  for (std::size_t i = 0; i < sounds_.size(); ++i)
+    if (sounds_[i]->id == track)
+      return std::ranges::any_of(fitted_.audio,
+                                 [&](const media::AudioRung& rung) { return rung.source == i; });
+  return false;
+}
+
+// Rungs are made of the first video and of every sound.
 bool Rungs::take(const packaging::RenditionTrack& track) {
-  auto& slot = track.track->kind == media::TrackKind::video ? video_ : audio_;
-  if (slot && slot->rendition != track.rendition) return false;
-  slot = track;
+  const media::Track& told = *track.track;
+  const bool is_mpeg = told.codec == media::Codec::mp2 || told.codec == media::Codec::mp3;
+  // Beside a rendition, whose era its rungs join.
+  if (track.rendition.empty() && (!is_mpeg || (!video_ && sounds_.empty()))) return false;
+  if (told.kind == media::TrackKind::video) {
+    if (video_ && video_->track->id != told.id) return false;
+    video_ = track;
+    return true;
+  }
+  if (told.kind != media::TrackKind::audio || told.audio() == nullptr) return false;
+  const auto known =
+      std::ranges::find(sounds_, told.id, [](const auto& sound) { return sound->id; });
+  if (known != sounds_.end())
+    *known = track.track;
+  else if (sounds_.size() < media::kMaxAudioSources)
+    sounds_.push_back(track.track);
+  else
+    return false;
   return true;
+}
+
+media::FittedLadder Rungs::fitted_to_source() const {
+  if (!ladder_ || (!video_ && sounds_.empty())) return {};
+  std::vector<media::AudioSource> sounds;
+  for (const auto& sound : sounds_)
+    sounds.push_back({sound->codec, *sound->audio(), sound->language});
+  return media::fit(*ladder_, video_ ? video_->track->video() : nullptr, sounds);
 }
 
 // Which rungs there are for what is on air now. While nothing is, those of the last source.
 void Rungs::fit() {
-  media::FittedLadder fitted;
-  if (ladder_ && (video_ || audio_))
-    fitted = media::rungs_for(*ladder_, video_ ? video_->track->video() : nullptr,
-                              audio_ ? audio_->track->audio() : nullptr);
-  if (fitted.left_out.size() != left_out_.size() || fitted.ladder != fitted_)
+  media::FittedLadder fitted = fitted_to_source();
+  if (fitted.left_out.size() != left_out_.size() || fitted.ladder != fitted_) {
     for (const media::RungLeftOut& left : fitted.left_out)
       services_.log.warn("ladder.rung_left_out", {{"rung", left.rung}, {"why", left.why}});
+    for (const media::RungAdded& added : fitted.added)
+      services_.log.info("ladder.rung_added", {{"rung", added.rung}, {"why", added.why}});
+  }
   left_out_ = std::move(fitted.left_out);
   if (fitted.ladder == fitted_) return;
   fitted_ = std::move(fitted.ladder);
@@ -74,8 +105,9 @@ void Rungs::fit() {
   }
   worker_.make(fitted_);
   // A reload may want what no rung was made of before.
-  for (const auto& source : {video_, audio_})
-    if (source && is_wanted(*source)) worker_.track(source->track);
+  if (video_ && is_wanted(*video_->track)) worker_.track(video_->track);
+  for (const auto& sound : sounds_)
+    if (is_wanted(*sound)) worker_.track(sound);
 }
 
 void Rungs::make_rung(const std::string& name, std::uint32_t bit_rate) {
@@ -94,21 +126,23 @@ void Rungs::make_rung(const std::string& name, std::uint32_t bit_rate) {
       "Frames that the transcoder left out because the machine was too slow", labels);
 }
 
-void Rungs::packet(const std::string& rendition, const media::Packet& packet) {
-  const bool picture = video_ && rendition == video_->rendition;
-  const bool sound = audio_ && rendition == audio_->rendition;
-  if (picture && is_wanted(*video_)) {
+void Rungs::packet(const media::Packet& packet) {
+  if (!wants(packet.track)) return;
+  if (video_ && packet.track == video_->track->id) {
     // Which packets begin segments is the packager's to say. Until it knows, all that could.
-    const auto segment = era_.open_segment(rendition);
+    const auto segment = era_.open_segment(video_->rendition);
     const bool begins = !segment || segment != segment_;
     segment_ = segment;
     newest_ = std::max(newest_, media::to_nanoseconds(packet.pts, video_->track->timescale));
     worker_.packet(packet, packet.sync && begins ? SegmentStart::yes : SegmentStart::no);
-  } else if (sound && is_wanted(*audio_)) {
-    if (fitted_.video.empty())
-      newest_ = std::max(newest_, media::to_nanoseconds(packet.pts, audio_->track->timescale));
-    worker_.packet(packet, SegmentStart::no);
+    return;
   }
+  if (fitted_.video.empty()) {
+    const auto sound =
+        std::ranges::find(sounds_, packet.track, [](const auto& track) { return track->id; });
+    newest_ = std::max(newest_, media::to_nanoseconds(packet.pts, (*sound)->timescale));
+  }
+  worker_.packet(packet, SegmentStart::no);
 }
 
 void Rungs::end() {
@@ -119,11 +153,22 @@ Task<> Rungs::close() {
   return worker_.close();
 }
 
+// Rungs of one language are the same sound at several rates, between which players switch. Of
+// sounds whose language nobody said that is not so: [BCP 47 2.2.7] they get a private subtag.
+std::shared_ptr<const media::Track> Rungs::told_apart(
+    std::string_view rung, std::shared_ptr<const media::Track> track) const {
+  const auto made = std::ranges::find(fitted_.audio, rung, &media::AudioRung::name);
+  if (made == fitted_.audio.end() || made->source == 0 || !track->language.empty()) return track;
+  auto named = std::make_shared<media::Track>(*track);
+  named->language = fmt::format("und-x-{}", made->source + 1);
+  return named;
+}
+
 void Rungs::rung_track(const std::string& name, std::shared_ptr<const media::Track> track) {
   const auto found = rungs_.find(name);
   if (found == rungs_.end()) return;
   Rung& rung = found->second;
-  rung.track = std::move(track);
+  rung.track = told_apart(name, std::move(track));
   rung.joined = 0;
   TrackFacts& facts = rung.facts.track;
   facts.id = rung.track->id;

@@ -22,12 +22,15 @@ class Rungs final : public RungSink {
   // At the start and on a reload; none: the source alone is published.
   void configure(std::optional<media::Ladder> ladder);
 
-  // A feed goes on air with these tracks, as they are rendered; its packets follow.
+  // A feed goes on air with these tracks, as they are rendered; its packets follow. Sound that is
+  // not packaged has no rendition's name: rungs are made of it too.
   void start(const std::vector<packaging::RenditionTrack>& tracks);
   // Another track of it, or one that has changed.
   void track(const packaging::RenditionTrack& track);
+  // Whether the worker has a use for its packets.
+  bool wants(media::TrackId track) const;
   // After the rendering has taken it.
-  void packet(const std::string& rendition, const media::Packet& packet);
+  void packet(const media::Packet& packet);
   // Nothing is on air any more; what the worker still holds comes out.
   void end();
   Task<> close();
@@ -56,9 +59,12 @@ class Rungs final : public RungSink {
     Counter* shed = nullptr;
   };
   bool take(const packaging::RenditionTrack& track);
-  bool is_wanted(const packaging::RenditionTrack& track) const;
+  bool is_wanted(const media::Track& track) const;
+  media::FittedLadder fitted_to_source() const;
   void fit();
   void make_rung(const std::string& name, std::uint32_t bit_rate);
+  std::shared_ptr<const media::Track> told_apart(std::string_view rung,
+                                                 std::shared_ptr<const media::Track> track) const;
   void drop(Rung& rung);
   void refuse(Rung& rung, const std::string& name, std::string_view why);
 
@@ -71,9 +77,9 @@ class Rungs final : public RungSink {
   std::map<std::string, Rung, std::less<>> rungs_;
   // Of the source on air: what rungs are made of.
   std::optional<packaging::RenditionTrack> video_;
-  std::optional<packaging::RenditionTrack> audio_;
-  std::optional<std::uint64_t> segment_;  // of the video, the newest that began
-  nanoseconds newest_{0};                 // its newest picture
+  std::vector<std::shared_ptr<const media::Track>> sounds_;  // in the order in which they came
+  std::optional<std::uint64_t> segment_;                     // of the video, the newest that began
+  nanoseconds newest_{0};                                    // its newest picture
 };
 
 }  // namespace kapok::channel

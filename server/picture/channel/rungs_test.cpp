@@ -121,6 +121,65 @@ TEST_F(RungsFixture, RungsAboveTheSourceAreLeftOutAndSaidSo) {
   EXPECT_EQ(facts().left_out[0].rung, "4320p");
 }
 
+// A second language, and MPEG audio, which no household gets as it is.
+TEST_F(RungsFixture, EachSoundHasItsRungsOfItsOwnPackets) {
+  media::Ladder with_sound = ladder();
+  with_sound.audio = {{"stereo", media::Codec::aac, 2, 96'000}};
+  make_with(with_sound);
+  Publisher publisher(*this, "main", "a");
+  publisher.announce(video_track(1, 1000, {50, 1}));
+  media::Track english = Publisher::sound();
+  english.id = 3;
+  english.language = "en";
+  media::Track mpeg = english;
+  mpeg.id = 0;  // numbers say nothing of the order
+  mpeg.codec = media::Codec::mp2;
+  mpeg.language = "";
+  publisher.announce(mpeg, "");
+  publisher.announce(Publisher::sound(), "asc");
+  publisher.announce(english, "asc");
+  const auto send = [&](milliseconds time) {
+    for (milliseconds done{0}; done < time; done += milliseconds(20)) {
+      publisher.run(milliseconds(20));
+      EXPECT_TRUE(publisher.packet(3, publisher.feed_ms - 19, true, 30));
+      EXPECT_TRUE(publisher.packet(0, publisher.feed_ms - 18, true, 50));
+    }
+  };
+  send(seconds(1));
+  until_caught_up();
+  const auto expect_rungs = [&] {
+    const auto rungs = facts().rungs;
+    ASSERT_EQ(rungs.size(), 5U);
+    EXPECT_EQ(rungs[2].track.rendition, "stereo");
+    EXPECT_EQ(rungs[3].track.rendition, "stereo-en");
+    EXPECT_EQ(rungs[4].track.rendition, "stereo-3");
+    until([&] { return record->of("stereo-3").size() > 20; });
+    EXPECT_EQ(record->of("stereo").back().packet.payload.size(), 10U);
+    EXPECT_EQ(record->of("stereo-en").back().packet.payload.size(), 30U);
+    EXPECT_EQ(record->of("stereo-3").back().packet.payload.size(), 50U);
+    EXPECT_EQ(facts().rungs[3].track.language, "en");
+    EXPECT_EQ(facts().rungs[4].track.language, "und-x-3");
+  };
+  expect_rungs();
+  // MPEG audio is at the time that it had beside the picture; its first packet came before anything
+  // was on air.
+  const auto pictures = record->of("source");
+  const auto sound = record->of("stereo-3").front().packet;
+  const auto first = media::to_nanoseconds(pictures.front().packet.pts, 90'000);
+  EXPECT_NEAR(static_cast<double>((media::to_nanoseconds(sound.pts, 48'000) - first).count()), 22e6,
+              1.1e6);
+  // Another worker is told the same.
+  ::kill(static_cast<pid_t>(facts().worker.pid), SIGKILL);
+  until([&] { return facts().worker.restarts == 1; });
+  const auto before = record->of("stereo-3").size();
+  publisher.frame = 0;
+  until([&] {
+    send(milliseconds(100));
+    return record->of("stereo-3").size() > before + 20;
+  });
+  expect_rungs();
+}
+
 TEST_F(RungsFixture, WithoutALadderThereIsNoWorker) {
   make_with(std::nullopt);
   Publisher publisher(*this, "main", "a");

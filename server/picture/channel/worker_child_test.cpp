@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -49,22 +51,37 @@ class Child {
   int take(wire::ToWorker& message) {
     if (auto* ladder = std::get_if<media::Ladder>(&message)) ladder_ = std::move(*ladder);
     if (auto* track = std::get_if<wire::SourceTrack>(&message))
-      for (const media::VideoRung& rung : ladder_.video)
-        say(wire::RungTrack{rung.name, track->track});
-    if (std::holds_alternative<wire::Discontinuity>(message))
+      for (const std::string& rung : rungs_of(*track->track))
+        say(wire::RungTrack{rung, track->track});
+    if (std::holds_alternative<wire::Discontinuity>(message)) {
+      made_of_.clear();
+      sounds_ = 0;
       say(wire::Notice{LogLevel::info, "test.discontinuity", "seen"});
+    }
     if (auto* packet = std::get_if<wire::SourcePacket>(&message)) {
       if (how_ == "crash") return 7;
       ++packets_;
       packet->packet.sync = packet->segment_start;
-      for (const media::VideoRung& rung : ladder_.video)
-        say(wire::RungPacket{rung.name, packet->packet});
+      for (const std::string& rung : made_of_[packet->packet.track])
+        say(wire::RungPacket{rung, packet->packet});
     }
     if (std::holds_alternative<wire::Drain>(message) && how_ != "stubborn") {
       say(wire::Drained{});
       return 0;
     }
     return -1;
+  }
+  const std::vector<std::string>& rungs_of(const media::Track& track) {
+    const auto [rungs, fresh] = made_of_.try_emplace(track.id);
+    if (!fresh) return rungs->second;
+    if (track.kind == media::TrackKind::video) {
+      for (const media::VideoRung& rung : ladder_.video) rungs->second.push_back(rung.name);
+      return rungs->second;
+    }
+    for (const media::AudioRung& rung : ladder_.audio)
+      if (rung.source == sounds_) rungs->second.push_back(rung.name);
+    ++sounds_;
+    return rungs->second;
   }
   static int wait_for_end() {
     pollfd there{ChildProcess::kSocket, 0, 0};  // POLLHUP only
@@ -87,6 +104,8 @@ class Child {
 
   std::string how_;
   media::Ladder ladder_;
+  std::map<media::TrackId, std::vector<std::string>> made_of_;
+  std::size_t sounds_ = 0;
   std::uint64_t packets_ = 0;
 };
 

@@ -5,10 +5,15 @@
 namespace kapok::channel {
 
 void WorkerQueue::track(std::shared_ptr<const media::Track> track) {
-  auto& known = tracks_[track->id];
-  if (known == track) return;
-  known = std::move(track);
-  if (flowing_) items_.emplace_back(wire::SourceTrack{known});
+  const auto known =
+      std::ranges::find(tracks_, track->id, [](const auto& other) { return other->id; });
+  if (known != tracks_.end()) {
+    if (*known == track) return;
+    *known = track;
+  } else {
+    tracks_.push_back(track);
+  }
+  if (flowing_) items_.emplace_back(wire::SourceTrack{std::move(track)});
 }
 
 void WorkerQueue::packet(const media::Packet& packet, SegmentStart start) {
@@ -17,7 +22,7 @@ void WorkerQueue::packet(const media::Packet& packet, SegmentStart start) {
     behind_ = true;
   }
   const bool has_video = std::ranges::any_of(
-      tracks_, [](const auto& entry) { return entry.second->kind == media::TrackKind::video; });
+      tracks_, [](const auto& track) { return track->kind == media::TrackKind::video; });
   if (!flowing_ && (start == SegmentStart::yes || !has_video)) begin();
   if (!flowing_) {
     if (behind_) ++dropped_;
@@ -52,7 +57,7 @@ bool WorkerQueue::full(const media::Packet& packet) const {
 
 void WorkerQueue::begin() {
   if (given_) items_.emplace_back(wire::Discontinuity{});
-  for (const auto& [id, track] : tracks_) items_.emplace_back(wire::SourceTrack{track});
+  for (const auto& track : tracks_) items_.emplace_back(wire::SourceTrack{track});
   flowing_ = true;
   behind_ = false;
 }

@@ -4,9 +4,9 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "server/picture/wire/messages.hpp"
 
@@ -49,7 +49,8 @@ class WorkerQueue {
 
   Limits limits_;
   std::deque<wire::ToWorker> items_;
-  std::map<media::TrackId, std::shared_ptr<const media::Track>> tracks_;
+  // In the order in which they were told: the worker counts the sounds.
+  std::vector<std::shared_ptr<const media::Track>> tracks_;
   std::size_t bytes_ = 0;
   std::optional<MonoTime> oldest_;  // arrival of the first packet that waits
   MonoTime newest_;

@@ -126,6 +126,46 @@ TEST(Golden, ALadderOfTwoRangesAndTwoCodecs) {
   compare("ladder.mpd", write_dash_manifest({era}, era.era.start_utc));
 }
 
+// Surround in Chinese as it came, English in stereo; rungs of both at two rates, and of a third
+// sound whose language nobody said.
+TEST(Golden, SoundInSeveralLanguages) {
+  const auto sound = [](const char* id, const char* language, std::uint32_t bandwidth,
+                        media::Track track) {
+    RenditionInfo info;
+    info.id = id;
+    info.bandwidth = bandwidth;
+    info.rung = !std::string_view(id).starts_with("audio-");
+    track.language = language;
+    return listed(std::move(info), std::move(track));
+  };
+  media::Track eac3 = *audio_track();
+  eac3.codec = media::Codec::eac3;
+  eac3.codec_string = "ec-3";
+  eac3.facts = media::AudioFacts{48000, 6, 1536};
+  RenditionInfo source;
+  source.id = "source";
+  source.bandwidth = 28'000'000;
+  media::VideoFacts facts;
+  facts.width = 3840;
+  facts.height = 2160;
+  facts.frame_rate = {50, 1};
+  EraListing era;
+  era.era = {.id = 3,
+             .start_utc = UtcTime(seconds(1'790'000'000)),
+             .base = 895'000'000,
+             .segment_duration = seconds(2),
+             .window = seconds(1800)};
+  era.renditions = {listed(source, pictures(media::Codec::hevc, "hvc1.2.4.L153.B0", facts)),
+                    sound("audio-zh", "zh", 650'000, eac3),
+                    sound("audio-en", "en", 140'000, *audio_track()),
+                    sound("low", "zh", 70'000, *audio_track()),
+                    sound("low-en", "en", 70'000, *audio_track()),
+                    sound("stereo", "zh", 135'000, *audio_track()),
+                    sound("stereo-3", "und-x-3", 135'000, *audio_track())};
+  compare("languages.m3u8", write_multivariant(era));
+  compare("languages.mpd", write_dash_manifest({era}, era.era.start_utc));
+}
+
 // Not a test: what a feed costs here. Run with --gtest_also_run_disabled_tests.
 TEST(Cost, DISABLED_OfAFeedOf25MegabitsASecond) {
   TemporaryFolder folder;

@@ -39,14 +39,17 @@ std::string name_of(const RenditionListing& listing) {
   return "audio-" + listing.info.language;
 }
 
+bool holds(const AudioGroup& group, const std::string& name) {
+  return std::ranges::any_of(
+      group.members, [&](const RenditionListing* member) { return name_of(*member) == name; });
+}
+
 bool fits(const AudioGroup& group, const RenditionListing& rendition) {
   const media::Track& track = *rendition.init->track;
   const media::Track& other = *group.members.front()->init->track;
   if (track.codec != other.codec || track.audio()->channels != other.audio()->channels)
     return false;
-  return std::ranges::none_of(group.members, [&](const RenditionListing* member) {
-    return name_of(*member) == name_of(rendition);
-  });
+  return !holds(group, name_of(rendition));
 }
 
 void add_to_groups(std::vector<AudioGroup>& groups, const RenditionListing& rendition) {
@@ -64,18 +67,37 @@ void add_to_groups(std::vector<AudioGroup>& groups, const RenditionListing& rend
   group->average = std::max(group->average, rendition.info.average_bandwidth);
 }
 
-void write_audio_group(std::string& out, const AudioGroup& group) {
-  bool first = true;
+// [RFC 8216bis 4.4.6.1.1] groups that are encodings of the same have the same members: what one
+// lacks it borrows, or its viewers could not choose that language.
+void complete(std::vector<AudioGroup>& groups) {
+  const std::vector<AudioGroup> as_made = groups;
+  for (AudioGroup& group : groups)
+    for (const AudioGroup& other : as_made)
+      for (const RenditionListing* member : other.members) {
+        const media::Track& track = *member->init->track;
+        const media::Track& own = *group.members.front()->init->track;
+        if (track.codec != own.codec || track.audio()->channels != own.audio()->channels ||
+            holds(group, name_of(*member)))
+          continue;
+        group.members.push_back(member);
+        group.bandwidth = std::max(group.bandwidth, member->info.bandwidth);
+        group.average = std::max(group.average, member->info.average_bandwidth);
+      }
+}
+
+// `main`: the sound that the feed has first, chosen in every group that has it.
+void write_audio_group(std::string& out, const AudioGroup& group, const std::string& main) {
+  const std::string chosen = holds(group, main) ? main : name_of(*group.members.front());
   for (const RenditionListing* member : group.members) {
     const std::string& language = member->info.language;
     fmt::format_to(std::back_inserter(out), "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{}\"",
                    group.id, name_of(*member));
     if (!language.empty()) fmt::format_to(std::back_inserter(out), ",LANGUAGE=\"{}\"", language);
-    fmt::format_to(std::back_inserter(out), ",DEFAULT={},AUTOSELECT=YES", first ? "YES" : "NO");
+    fmt::format_to(std::back_inserter(out), ",DEFAULT={},AUTOSELECT=YES",
+                   name_of(*member) == chosen ? "YES" : "NO");
     if (const media::AudioFacts* audio = member->init->track->audio(); audio && audio->channels > 0)
       fmt::format_to(std::back_inserter(out), ",CHANNELS=\"{}\"", audio->channels);
     fmt::format_to(std::back_inserter(out), ",URI=\"{}/media.m3u8\"\n", member->info.id);
-    first = false;
   }
 }
 
@@ -137,7 +159,9 @@ std::string write_multivariant(const EraListing& era) {
         write_variant(out, *member, nullptr, Captions::unknown);
     return out;
   }
-  for (const AudioGroup& group : groups) write_audio_group(out, group);
+  complete(groups);
+  for (const AudioGroup& group : groups)
+    write_audio_group(out, group, name_of(*groups.front().members.front()));
   const Captions captions = captions_of(videos);
   for (const RenditionListing* video : videos) {
     if (groups.empty()) write_variant(out, *video, nullptr, captions);

@@ -67,6 +67,8 @@ Result<media::AudioRung> read_audio_rung(ByteReader& in) {
   rung.codec = KAPOK_TRY(read_codec(in));
   rung.channels = KAPOK_TRY(in.u8());
   rung.bit_rate = KAPOK_TRY(in.u32());
+  rung.loudness = static_cast<std::int8_t>(KAPOK_TRY(in.u8()));
+  rung.source = KAPOK_TRY(in.u8());
   return rung;
 }
 
@@ -121,6 +123,8 @@ Result<void> write_ladder(ByteWriter& out, const media::Ladder& ladder) {
     out.u8(static_cast<std::uint8_t>(rung.codec));
     out.u8(rung.channels);
     out.u32(rung.bit_rate);
+    out.u8(static_cast<std::uint8_t>(rung.loudness));
+    out.u8(rung.source);
   }
   return {};
 }

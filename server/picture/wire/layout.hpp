@@ -10,7 +10,7 @@
 //   ladder         name, name engine, name device; u8 video rungs, u8 audio rungs; then each
 //                  video: name, u8 codec, u32 height, u8 rate, u32 bit rate, u32 vbv ms, u8 bit
 //                         depth, u8 range, u8 B-frames, name preset, name tune
-//                  audio: name, u8 codec, u8 channels, u32 bit rate
+//                  audio: name, u8 codec, u8 channels, u32 bit rate, i8 loudness, u8 source
 //   source_track   a track
 //   source_packet  a packet
 //   discontinuity, drain, drained   empty

@@ -19,7 +19,7 @@ namespace kapok::wire {
 
 // Raised with every change of a layout: both programs come from one build, so there is one at a
 // time.
-constexpr std::uint16_t kVersion = 1;
+constexpr std::uint16_t kVersion = 2;
 
 // To the worker. Order: Hello, Ladder, then tracks and packets as a feed has them; a changed track
 // is sent again under its id.

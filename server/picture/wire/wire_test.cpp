@@ -99,6 +99,8 @@ media::Ladder ladder() {
   media::AudioRung audio;
   audio.name = "stereo";
   audio.bit_rate = 128'000;
+  audio.loudness = -23;
+  audio.source = 3;
   ladder.audio.push_back(audio);
   return ladder;
 }
