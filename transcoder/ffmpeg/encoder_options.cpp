@@ -21,7 +21,8 @@ void configure_x264(Options& options, const VideoRungSetup& setup) {
 
 // [x265 docs, cli.rst: --master-display, --max-cll]
 std::string x265_light(const media::VideoFacts& facts) {
-  std::string text = ":hdr10=1";
+  // Of a source that says nothing of its light x265 would claim a maximum of 0.
+  std::string text = facts.mastering || facts.light ? ":hdr10=1" : "";
   if (facts.mastering) {
     const auto& m = *facts.mastering;
     text +=

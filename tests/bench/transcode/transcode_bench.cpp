@@ -1,6 +1,6 @@
 // The FFmpeg engine over a transport stream file, as fast as it goes:
 //   transcode_bench <file.ts> <segment frames> <name:codec:height:b/s:preset:tune>...
-// Prints the frames that it decoded and the bytes of each rung.
+// Prints the frames that it decoded, the bytes of each rung and the most memory that was resident.
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -97,5 +97,9 @@ int main(int argc, char** argv) {
   (*engine)->drain();
   std::printf("frames %llu\n", static_cast<unsigned long long>((*engine)->stats().decoded));
   for (const auto& [rung, bytes] : sink.bytes()) std::printf("%s %zu\n", rung.c_str(), bytes);
+  // [proc(5)] VmHWM, "resident set size high water mark", in kB.
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) std::printf("%s\n", line.c_str());
   return 0;
 }
