@@ -26,6 +26,7 @@ struct ApiServices {
   ReportsPort& reports;
   LedgerPort& ledger;
   KeysPort& keys;
+  LaddersPort& ladders;
   const Authoriser& authoriser;
   const OperationsPort& operations;
   const Clock& clock;

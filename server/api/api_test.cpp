@@ -89,6 +89,40 @@ struct FakeKeys final : KeysPort {
   }
 };
 
+struct FakeLadders final : LaddersPort {
+  std::vector<std::string> done;
+  static media::Ladder ladder() {
+    media::Ladder ladder;
+    ladder.name = "low-power";
+    media::VideoRung rung;
+    rung.name = "360p";
+    rung.height = 360;
+    rung.bit_rate = 700'000;
+    ladder.video.push_back(rung);
+    media::AudioRung sound;
+    sound.name = "stereo";
+    sound.bit_rate = 96'000;
+    sound.loudness = -23;
+    ladder.audio.push_back(sound);
+    return ladder;
+  }
+  Task<Result<std::vector<media::Ladder>>> presets() override { co_return std::vector{ladder()}; }
+  Task<std::expected<media::Ladder, Problem>> set_ladder(std::string channel,
+                                                         json::object wanted) override {
+    if (!wanted.contains("preset"))
+      co_return std::unexpected(
+          Problem(422, "ladder_wrong", "video[0].height: 721 is odd", "write an even number"));
+    done.push_back("set " + channel + " " + json::serialize(wanted));
+    co_return ladder();
+  }
+  Task<Result<void>> reset_ladder(std::string channel) override {
+    if (!done.empty() && done.back() == "reset")
+      co_return fail(Errc::not_found, "the channel has the configuration's ladder");
+    done.push_back("reset");
+    co_return Result<void>{};
+  }
+};
+
 struct FakeAuthoriser final : Authoriser {
   Roles roles_of(std::string_view authorization) const override {
     return {.admin = authorization == "Bearer admin",
@@ -218,14 +252,15 @@ class ApiTest : public testing::Test {
   FakeReports reports;
   FakeLedger ledger;
   FakeKeys keys;
+  FakeLadders ladders;
   FakeAuthoriser authoriser;
   FakeOperations operations;
   FakeClock clock;
   NullMetrics metrics;
   std::shared_ptr<RecordingLog> log = std::make_shared<RecordingLog>();
-  Api api{
-      {channels, sessions, reports, ledger, keys, authoriser, operations, clock, Log(log), metrics},
-      {.sessions_per_address_per_minute = 3}};
+  Api api{{channels, sessions, reports, ledger, keys, ladders, authoriser, operations, clock,
+           Log(log), metrics},
+          {.sessions_per_address_per_minute = 3}};
   static constexpr auto kPost = http::Method::post;
   static constexpr auto kDelete = http::Method::del;
 };
@@ -275,7 +310,9 @@ TEST_F(ApiTest, ShowsTheLadderAndItsWorker) {
   ladder.rungs.push_back(rung);
   ladder.left_out.push_back({"2160p", "2160 lines are more than the source's 1080"});
   channels.views.at(0).facts.ladder = ladder;
+  channels.views.at(0).ladder_origin = LadderOrigin::api;
   const json::value seen = body(ask({.path = "/api/v1/channels/demo"})).at("ladder");
+  EXPECT_EQ(seen.at("set_by").as_string(), "api");
   EXPECT_EQ(seen.at("worker").at("state").as_string(), "running");
   EXPECT_EQ(seen.at("worker").at("restarts").as_int64(), 3);
   EXPECT_DOUBLE_EQ(seen.at("worker").at("queue_ms").as_double(), 40);
@@ -460,6 +497,31 @@ TEST_F(ApiTest, MakesAndRevokesPublishKeys) {
   for (const std::string& line : log->lines) EXPECT_THAT(line, Not(HasSubstr("s3cr3t")));
 }
 
+TEST_F(ApiTest, AnAdministratorGivesAChannelAnotherLadder) {
+  const std::string path = "/api/v1/channels/demo/ladder";
+  const std::string wish = R"({"preset":"low-power"})";
+  EXPECT_EQ(ask({.method = http::Method::put, .path = path, .body = wish}).status, 401u);
+  const auto set = ask({.method = http::Method::put, .path = path, .token = "admin", .body = wish});
+  EXPECT_EQ(set.status, 200u);
+  EXPECT_EQ(body(set).at("video").at(0).at("rate").as_string(), "full");
+  EXPECT_EQ(body(set).at("audio").at(0).at("loudness").as_int64(), -23);
+  const auto wrong =
+      ask({.method = http::Method::put, .path = path, .token = "admin", .body = "{}"});
+  EXPECT_EQ(wrong.status, 422u);
+  EXPECT_EQ(body(wrong).at("detail").as_string(), "video[0].height: 721 is odd");
+  EXPECT_EQ(body(wrong).at("remedy").as_string(), "write an even number");
+  const std::string large(40'000, ' ');
+  EXPECT_EQ(
+      ask({.method = http::Method::put, .path = path, .token = "admin", .body = large}).status,
+      413u);
+  EXPECT_EQ(ask({.method = kDelete, .path = path, .token = "admin"}).status, 204u);
+  EXPECT_EQ(ask({.method = kDelete, .path = path, .token = "admin"}).status, 404u);
+  EXPECT_THAT(ladders.done, ElementsAre("set demo " + wish, "reset"));
+  EXPECT_EQ(ask({.path = "/api/v1/ladders"}).status, 401u);
+  const json::value all = body(ask({.path = "/api/v1/ladders", .token = "admin"}));
+  EXPECT_EQ(all.at("ladders").at(0).at("name").as_string(), "low-power");
+}
+
 TEST_F(ApiTest, ReportsForRegulatorsInBothFormats) {
   const std::string path = "/api/v1/reports/hours";
   EXPECT_EQ(ask({.path = path}).status, 401u);
@@ -607,6 +669,12 @@ TEST_F(ApiTest, AnswersAreWhatTheDocumentPromises) {
       {.path = "/api/v1/channels/demo/feeds", .token = "admin"},
       {.method = kPost, .path = "/api/v1/channels/demo/feeds/main/key", .token = "admin"},
       {.method = kDelete, .path = "/api/v1/channels/demo/feeds/main/key", .token = "admin"},
+      {.path = "/api/v1/ladders", .token = "admin"},
+      {.method = http::Method::put,
+       .path = "/api/v1/channels/demo/ladder",
+       .token = "admin",
+       .body = R"({"preset":"low-power"})"},
+      {.method = kDelete, .path = "/api/v1/channels/demo/ladder", .token = "admin"},
       {.method = kPost, .path = "/api/v1/sessions", .body = R"({"channel":"demo"})"},
       {.method = kPost,
        .path = session + "/beacon",

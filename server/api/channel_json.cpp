@@ -156,10 +156,11 @@ json::object worker_json(const channel::WorkerFacts& worker) {
   return out;
 }
 
-json::value ladder_json(const std::optional<channel::LadderFacts>& ladder) {
+json::value ladder_json(const std::optional<channel::LadderFacts>& ladder, LadderOrigin origin) {
   if (!ladder) return nullptr;
   json::object out;
   out["name"] = text(ladder->name);
+  out["set_by"] = origin == LadderOrigin::api ? "api" : "configuration";
   out["worker"] = worker_json(ladder->worker);
   json::array rungs;
   for (const channel::RungFacts& rung : ladder->rungs) {
@@ -227,7 +228,7 @@ json::object channel_detail(const ChannelView& view) {
   json::array feeds;
   for (const channel::FeedFacts& feed : view.facts.feeds) feeds.push_back(feed_json(feed));
   out["feeds"] = std::move(feeds);
-  out["ladder"] = ladder_json(view.facts.ladder);
+  out["ladder"] = ladder_json(view.facts.ladder, view.ladder_origin);
   return out;
 }
 

@@ -3,17 +3,21 @@
 // or thread and comes back. Errors become problems by their code (problem.hpp).
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "server/api/problem.hpp"
 #include "server/base/buffer.hpp"
 #include "server/base/clock.hpp"
 #include "server/base/task.hpp"
 #include "server/hours/ledger/tile.hpp"
 #include "server/hours/metering/beacon.hpp"
+#include "server/media/ladder.hpp"
 #include "server/picture/channel/channel_facts.hpp"
 #include "server/picture/protocols/srt/stats.hpp"
 
@@ -39,10 +43,13 @@ struct ProgrammeView {
   bool free = true;
 };
 
+enum class LadderOrigin : std::uint8_t { configuration, api };
+
 struct ChannelView {
   channel::ChannelFacts facts;
   std::vector<RenditionView> renditions;
   std::optional<ProgrammeView> programme;  // that is on now
+  LadderOrigin ladder_origin = LadderOrigin::configuration;
 };
 
 // How a feed that comes over SRT travels.
@@ -127,6 +134,17 @@ class KeysPort {
   virtual Task<Result<MadeKey>> make(std::string channel, std::string feed) = 0;
   // Also ends the feed if it is being published.
   virtual Task<Result<void>> revoke(std::string channel, std::string feed) = 0;
+};
+
+class LaddersPort {
+ public:
+  virtual ~LaddersPort() = default;
+  virtual Task<Result<std::vector<media::Ladder>>> presets() = 0;
+  // `wanted`: {"preset": name}, or the fields of a ladder's file. Gives what that means.
+  virtual Task<std::expected<media::Ladder, Problem>> set_ladder(std::string channel,
+                                                                 boost::json::object wanted) = 0;
+  // Errors: not_found (no such channel, or it has no ladder but the configuration's).
+  virtual Task<Result<void>> reset_ladder(std::string channel) = 0;
 };
 
 struct Roles {

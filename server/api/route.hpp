@@ -62,6 +62,7 @@ std::vector<Route> routes();
 
 // By subject; routes() joins them.
 std::span<const Route> channel_routes();
+std::span<const Route> ladder_routes();
 std::span<const Route> session_routes();
 std::span<const Route> report_routes();
 std::span<const Route> log_routes();

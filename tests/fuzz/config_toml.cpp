@@ -1,7 +1,8 @@
 // The configuration: whatever the file and the overrides say, loading ends with a configuration or
 // with problems; and what loads prints as a configuration that loads to the same. A ladder's file
-// ends with a ladder that is valid, or with problems.
+// ends with a ladder that is valid, or with problems; so does one that comes as JSON.
 // Input: overrides, one a line, up to a line "---"; then the file.
+#include <boost/json/parse.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "server/app/server/config_load.hpp"
 #include "server/app/server/config_print.hpp"
+#include "server/app/server/ladder_book.hpp"
 
 namespace {
 
@@ -22,6 +24,20 @@ void load_as_ladder(std::string_view input) {
   kapok::media::Ladder ladder;
   ladder.name = "fuzz";
   const auto loaded = kapok::app::load_ladder({"ladder.toml", std::string(input), 0600}, ladder);
+  check(loaded);
+  if (loaded.ok() && !kapok::media::validate(ladder)) std::abort();
+}
+
+// What the API is given: JSON that means the same as a ladder's file.
+void load_as_json(std::string_view input) {
+  boost::system::error_code error;
+  boost::json::parse_options options;
+  options.max_depth = 8;
+  const auto given = boost::json::parse(input, error, {}, options);
+  if (error || !given.is_object()) return;
+  kapok::media::Ladder ladder;
+  ladder.name = "fuzz";
+  const auto loaded = kapok::app::load_ladder_json(given.get_object(), "/nowhere", ladder);
   check(loaded);
   if (loaded.ok() && !kapok::media::validate(ladder)) std::abort();
 }
@@ -42,6 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   load_as_ladder(input);
+  load_as_json(input);
   const LoadedConfig loaded = load_config({"fuzz.toml", std::string(input), 0600}, overrides);
   check(loaded);
   if (!loaded.ok()) return 0;

@@ -35,6 +35,7 @@ api::ChannelView ApiBindings::view_of(channel::ChannelFacts facts) const {
     if (const catalogue::Programme* on = catalogue->find(facts.id, parts_.clock.utc()))
       view.programme = api::ProgrammeView{on->id, on->title, on->from, on->to, on->free};
   }
+  if (parts_.ladders.of(facts.id)) view.ladder_origin = api::LadderOrigin::api;
   // As in the configuration, where the lowest number goes first; the channel takes the largest.
   for (channel::FeedFacts& feed : facts.feeds) feed.priority = -feed.priority;
   view.facts = std::move(facts);
@@ -155,6 +156,38 @@ Task<Result<void>> ApiBindings::revoke(std::string channel, std::string feed) {
       parts_.office, [this, channel, feed] { return parts_.keys.revoke(channel, feed); });
   if (revoked) co_await parts_.keys_changed();
   co_return revoked;
+}
+
+Task<Result<std::vector<media::Ladder>>> ApiBindings::presets() {
+  auto read = co_await off_shard<std::vector<media::Ladder>>(
+      parts_.office, [this] { return parts_.ladders.presets(); });
+  co_return read;
+}
+
+Task<std::expected<media::Ladder, api::Problem>> ApiBindings::set_ladder(
+    std::string channel, boost::json::object wanted) {
+  using Set = std::expected<media::Ladder, LadderBook::Refusal>;
+  auto ran = co_await off_shard<Set>(parts_.office,
+                                     [this, channel, wanted = std::move(wanted)]() -> Result<Set> {
+                                       return parts_.ladders.set(channel, wanted);
+                                     });
+  if (!ran) co_return std::unexpected(api::Problem(std::move(ran).error()));
+  if (!*ran) {
+    LadderBook::Refusal refusal = std::move(*ran).error();
+    if (refusal.code == Errc::config)
+      co_return std::unexpected(
+          api::Problem(422, "ladder_wrong", std::move(refusal.cause), std::move(refusal.remedy)));
+    co_return std::unexpected(api::Problem(Error{refusal.code, std::move(refusal.cause)}));
+  }
+  co_await parts_.ladders_changed();
+  co_return **std::move(ran);
+}
+
+Task<Result<void>> ApiBindings::reset_ladder(std::string channel) {
+  auto reset = co_await off_shard<void>(parts_.office,
+                                        [this, channel] { return parts_.ladders.reset(channel); });
+  if (reset) co_await parts_.ladders_changed();
+  co_return reset;
 }
 
 api::Roles ApiBindings::roles_of(std::string_view authorization) const {

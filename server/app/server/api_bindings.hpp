@@ -12,6 +12,7 @@
 #include "server/access/bearer_token.hpp"
 #include "server/api/ports.hpp"
 #include "server/app/server/key_book.hpp"
+#include "server/app/server/ladder_book.hpp"
 #include "server/app/server/prometheus_metrics.hpp"
 #include "server/base/worker_thread.hpp"
 #include "server/hours/catalogue/catalogue.hpp"
@@ -27,6 +28,7 @@ class ApiBindings final : public api::ChannelsPort,
                           public api::ReportsPort,
                           public api::LedgerPort,
                           public api::KeysPort,
+                          public api::LaddersPort,
                           public api::Authoriser,
                           public api::OperationsPort {
  public:
@@ -35,6 +37,7 @@ class ApiBindings final : public api::ChannelsPort,
     metering::Metering& metering;
     ledger::Ledger& ledger;
     KeyBook& keys;
+    LadderBook& ladders;
     const access::TokenSigner& signer;
     const access::BearerToken& admin;
     const access::BearerToken& regulator;
@@ -45,6 +48,8 @@ class ApiBindings final : public api::ChannelsPort,
     std::function<Task<std::vector<ingest::SrtFeedStats>>()> srt_feeds;
     // After a key has changed: channels compare and close whoever published with the old one.
     std::function<Task<>()> keys_changed;
+    // Likewise, after a channel was given another ladder.
+    std::function<Task<>()> ladders_changed;
   };
   explicit ApiBindings(Parts parts) : parts_(std::move(parts)) {}
 
@@ -70,6 +75,11 @@ class ApiBindings final : public api::ChannelsPort,
 
   Task<Result<api::MadeKey>> make(std::string channel, std::string feed) override;
   Task<Result<void>> revoke(std::string channel, std::string feed) override;
+
+  Task<Result<std::vector<media::Ladder>>> presets() override;
+  Task<std::expected<media::Ladder, api::Problem>> set_ladder(std::string channel,
+                                                              boost::json::object wanted) override;
+  Task<Result<void>> reset_ladder(std::string channel) override;
 
   api::Roles roles_of(std::string_view authorization) const override;
 

@@ -177,6 +177,8 @@ struct Config {
 std::filesystem::path found_web_root(const std::filesystem::path& program);
 // Likewise the ladder presets: <prefix>/share/kapok/ladders or config/ladders.
 std::filesystem::path found_ladders(const std::filesystem::path& program);
+// Where they are looked for: what the configuration says, else there.
+std::filesystem::path ladder_presets(const Config& config);
 // kapok-transcoder beside the program.
 std::filesystem::path found_transcoder(const std::filesystem::path& program);
 

@@ -27,10 +27,14 @@ std::filesystem::path file_of(const std::string& ladder, const std::filesystem::
 
 }  // namespace
 
+std::filesystem::path ladder_presets(const Config& config) {
+  return config.transcoder.ladders.empty() ? found_ladders(this_program())
+                                           : config.transcoder.ladders;
+}
+
 void validate_ladders(Config& config, ConfigProblems& problems) {
   const auto program = this_program();
-  const auto presets =
-      config.transcoder.ladders.empty() ? found_ladders(program) : config.transcoder.ladders;
+  const auto presets = ladder_presets(config);
   const auto transcoder =
       config.transcoder.program.empty() ? found_transcoder(program) : config.transcoder.program;
   bool told = false;

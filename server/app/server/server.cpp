@@ -109,6 +109,8 @@ Result<void> Server::prepare_data() {
       KeyBook::open(config_.data_dir / "secrets" / "publish-keys", std::move(pepper.bytes)));
   KAPOK_TRY(keys_->configure(config_.channels));
   passphrases_.configure(config_.channels);
+  ladders_ = std::make_unique<LadderBook>(config_.data_dir / "ladders", log_);
+  ladders_->configure(config_.channels, ladder_presets(config_));
   return {};
 }
 
@@ -160,7 +162,8 @@ std::vector<channel::ChannelConfig> Server::channel_configs(const Config& config
       to.feeds.push_back(
           {feed.name, -static_cast<int>(feed.priority), credential(from.id, feed.name)});
     if (to.feeds.empty()) to.feeds.push_back({"main", 0, credential(from.id, "main")});
-    to.ladder = from.rungs;
+    to.ladder = ladders_->of(from.id);
+    if (!to.ladder) to.ladder = from.rungs;
     to.packager.channel = from.id;
     to.packager.directory = config.spool() / from.id;
     to.packager.segment_target = config.segment_target;
@@ -233,6 +236,7 @@ Result<void> Server::prepare_api() {
       .metering = *metering_,
       .ledger = *ledger_,
       .keys = *keys_,
+      .ladders = *ladders_,
       .signer = *signer_,
       .admin = *admin_,
       .regulator = *regulator_,
@@ -247,6 +251,9 @@ Result<void> Server::prepare_api() {
       },
       .keys_changed = [this]() -> Task<> {
         [[maybe_unused]] auto done = co_await channels_->configure(channel_configs(config_));
+      },
+      .ladders_changed = [this]() -> Task<> {
+        [[maybe_unused]] auto done = co_await channels_->configure(channel_configs(config_));
       }});
   auto made = KAPOK_TRY(catalogue_of(config_));
   bindings_->set_catalogue(std::make_shared<const catalogue::Catalogue>(std::move(made)));
@@ -256,6 +263,7 @@ Result<void> Server::prepare_api() {
                        .reports = *bindings_,
                        .ledger = *bindings_,
                        .keys = *bindings_,
+                       .ladders = *bindings_,
                        .authoriser = *bindings_,
                        .operations = *bindings_,
                        .clock = clock_,
@@ -481,10 +489,12 @@ Task<std::string> Server::apply(Config fresh) {
   const auto catalogue = std::make_shared<const catalogue::Catalogue>(*std::move(made));
   if (const auto done = keys_->configure(fresh.channels); !done) co_return done.error().message;
   passphrases_.configure(fresh.channels);
-  const auto blocking = [this, text = catalogue->canonical_text()]() -> Result<void> {
+  const auto blocking = [this, text = catalogue->canonical_text(), channels = fresh.channels,
+                         presets = ladder_presets(fresh)]() -> Result<void> {
     if (https_tls_) KAPOK_TRY(https_tls_->reload());
     if (rtmps_tls_) KAPOK_TRY(rtmps_tls_->reload());
     if (pages_) KAPOK_TRY(pages_->reload());
+    ladders_->configure(channels, presets);
     return ledger_->record_text(ledger::LeafKind::catalogue, text, rules::RuleSet{}.version,
                                 clock_.utc());
   };

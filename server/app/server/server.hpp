@@ -98,6 +98,7 @@ class Server {
   std::optional<access::BearerToken> regulator_;
   std::shared_ptr<const access::TokenSigner> signer_;
   std::unique_ptr<KeyBook> keys_;
+  std::unique_ptr<LadderBook> ladders_;
   std::shared_ptr<net::TlsContext> https_tls_;
   std::shared_ptr<net::TlsContext> rtmps_tls_;
   std::unique_ptr<ledger::Ledger> ledger_;
