@@ -56,6 +56,25 @@ function(kapok_use_pch target)
   endif()
 endfunction()
 
+# A precompiled header holds absolute paths, so ccache would miss in every other checkout. It takes what
+# stands beside it in a file *.sum as what it is: here the text that goes into it and who compiles it. A
+# package that changes brings a new text, so the packages that are installed make CMake run again.
+function(kapok_describe_pch)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/cmake/pch.hpp")
+  if(EXISTS /var/lib/dpkg/status)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS /var/lib/dpkg/status)
+  endif()
+  get_target_property(definitions kapok_flags INTERFACE_COMPILE_DEFINITIONS)
+  list(FILTER definitions EXCLUDE REGEX "^\\$")
+  list(TRANSFORM definitions PREPEND -D)
+  execute_process(COMMAND "${CMAKE_CXX_COMPILER}" -std=c++23 ${definitions} -E -P "${CMAKE_SOURCE_DIR}/cmake/pch.hpp"
+    OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+  get_target_property(options kapok_flags INTERFACE_COMPILE_OPTIONS)
+  string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
+  string(SHA256 sum "${CMAKE_CXX_COMPILER_VERSION} ${options} ${definitions} ${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${type}} ${text}")
+  file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/CMakeFiles/kapok_pch.dir/cmake_pch.hxx.pch.sum" CONTENT "${sum}\n")
+endfunction()
+
 function(kapok_library folder)
   cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
   if(NOT IS_DIRECTORY "${CMAKE_SOURCE_DIR}/${folder}")
