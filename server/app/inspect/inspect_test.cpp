@@ -1,5 +1,6 @@
 #include "server/app/inspect/inspect_command.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -58,16 +59,18 @@ TEST_F(KapokInspect, PrintsALinePerMessage) {
   const Printed printed = inspect({file()});
   EXPECT_EQ(printed.exit_code, kExitGood) << printed.error;
   EXPECT_EQ(printed.out,
-            "         0 hello version=1\n"
-            "        14 source_packet track=1 dts=90000 pts=0 duration=0 sync=false "
-            "payload_bytes=7 segment_start=true\n");
+            fmt::format("         0 hello version={}\n"
+                        "        14 source_packet track=1 dts=90000 pts=0 duration=0 sync=false "
+                        "payload_bytes=7 segment_start=true\n",
+                        wire::kVersion));
 }
 
 TEST_F(KapokInspect, PrintsJson) {
   record();
   const Printed printed = inspect({"--json", file()});
   EXPECT_EQ(printed.exit_code, kExitGood);
-  EXPECT_TRUE(printed.out.starts_with("{\"offset\":0,\"message\":\"hello\",\"version\":1}\n"))
+  EXPECT_TRUE(printed.out.starts_with(
+      fmt::format("{{\"offset\":0,\"message\":\"hello\",\"version\":{}}}\n", wire::kVersion)))
       << printed.out;
 }
 
