@@ -1,5 +1,6 @@
 // Forward error correction and key refresh, byte by byte: the packet filter mends what the relay loses and asks for again
-// only what it cannot mend; keys change every few hundred packets. libsrt (Debian's srt-live-transmit) is one of the ends.
+// only what it cannot mend; keys change every few hundred packets, which a live feed does after hours. libsrt (Debian's
+// srt-live-transmit) is one of the ends.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -86,5 +87,24 @@ describe('SRT packet filter and key refresh', { skip: noServer() }, () => {
     t.diagnostic(JSON.stringify(report));
     assert.ok(report.messages > 600, 'the key changed twice at least');
     assert.equal(sha256(path), sha256(source));
+  });
+
+  test('Kapok -> libsrt: keys change under way', async (t) => {
+    const port = await freePort();
+    const path = join(folder.path, 'refreshed.ts');
+    const receiver = new Program('sh', ['-c',
+      `exec srt-live-transmit -q -chunk:1316 'srt://127.0.0.1:${port}?mode=listener&latency=${kLatency_ms}&passphrase=${kPassphrase}' file://con > '${path}'`]);
+    await sleep(500);
+    const sender = new Program(join(dirname(sendBinary()), 'kapok-srt-push'), [
+      source, '--port', String(port), '--latency', String(kLatency_ms), '--stream-id', 'publish:x', '--passphrase', kPassphrase,
+      '--key-bytes', '32', '--refresh', '100', '--seconds', '7',
+    ]);
+    await sender.exited;
+    await sleep(1_000);
+    await receiver.stop('SIGINT');
+    const [got, sent] = [readFileSync(path), readFileSync(source)];
+    t.diagnostic(`${got.length / 1316} messages; ${sender.output.trim()}`);
+    assert.ok(got.length > 400 * 1316, `the key changed four times at least: ${got.length} bytes\n${receiver.output}`);
+    assert.ok(got.equals(sent.subarray(0, got.length)));
   });
 });

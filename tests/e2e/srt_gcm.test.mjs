@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { smallClip } from './lib/clips.mjs';
 import { decodedNumbers } from './lib/decoded.mjs';
@@ -62,6 +62,29 @@ describe('SRT with AES-GCM', { skip: noServer() }, () => {
     } finally {
       await receiver.stop('SIGKILL');
       await relay.program.stop();
+    }
+  });
+
+  test('Kapok -> libsrt, and keys change under way: the same bytes', async (t) => {
+    const source = await material(12);
+    const port = await freePort();
+    const path = join(folder.path, 'refreshed.ts');
+    const receiver = libsrt('receive', url(port, 16), path);
+    try {
+      await until('the listener', () => receiver.output.includes('listening'));
+      await sleep(300);
+      const sender = new Program(join(dirname(sendBinary()), 'kapok-srt-push'), [
+        source, '--port', String(port), '--latency', '500', '--stream-id', 'publish:x', '--passphrase', kPassphrase, '--gcm',
+        '--refresh', '100', '--seconds', '6',
+      ]);
+      await sender.exited;
+      await receiver.exited;
+      const [got, sent] = [readFileSync(path), readFileSync(source)];
+      t.diagnostic(`${got.length / 1316} messages; ${sender.output.trim()}`);
+      assert.ok(got.length > 300 * 1316, `the key changed three times at least: ${got.length} bytes`);
+      assert.ok(got.equals(sent.subarray(0, got.length)));
+    } finally {
+      await receiver.stop('SIGKILL');
     }
   });
 

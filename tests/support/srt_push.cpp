@@ -35,6 +35,8 @@ struct Options {
   std::string stream_id;  // as it stands; else made of prefix, number and key
   std::string passphrase;
   std::size_t key_bytes = 16;
+  bool gcm = false;
+  std::uint32_t refresh_packets = 0;  // 0: as kapok-send does it
   std::string filter;
   unsigned count = 1;
   unsigned first = 1;
@@ -143,6 +145,11 @@ class Pusher {
     call.link.latency = milliseconds(options_.latency_ms);
     call.link.encryption.passphrase = options_.passphrase;
     call.link.encryption.key_bytes = options_.key_bytes;
+    if (options_.gcm) call.link.encryption.mode = srt::CipherMode::gcm;
+    if (options_.refresh_packets > 0) {
+      call.link.encryption.refresh_packets = options_.refresh_packets;
+      call.link.encryption.announce_packets = options_.refresh_packets / 3;
+    }
     call.link.filter = options_.filter;
     call.stream_id = options_.stream_id;
     if (call.stream_id.empty())
@@ -239,6 +246,9 @@ int main(int argc, char** argv) {
   app.add_option("--stream-id", options.stream_id, "as it stands, instead of channel and key");
   app.add_option("--passphrase", options.passphrase, "encrypts");
   app.add_option("--key-bytes", options.key_bytes, "16, 24 or 32")->capture_default_str();
+  app.add_flag("--gcm", options.gcm, "AES-GCM instead of counter mode");
+  app.add_option("--refresh", options.refresh_packets, "a new key after so many packets")
+      ->check(CLI::Range(10U, 0x100'0000U));
   app.add_option("--filter", options.filter, "packet filter, like fec,cols:10,rows:5");
   app.add_option("--count", options.count, "copies")->capture_default_str();
   app.add_option("--first", options.first, "number of the first copy")->capture_default_str();
