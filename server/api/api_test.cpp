@@ -295,6 +295,7 @@ TEST_F(ApiTest, ShowsLiveFactsToEverybodyButThePeerToAdministratorsOnly) {
 TEST_F(ApiTest, ShowsTheLadderAndItsWorker) {
   const json::value none = body(ask({.path = "/api/v1/channels/demo"})).at("ladder");
   EXPECT_TRUE(none.is_null());
+  EXPECT_TRUE(body(ask({.path = "/api/v1/channels/demo"})).at("picture_events").is_null());
   channel::LadderFacts ladder;
   ladder.name = "4k-sdr-museum";
   ladder.worker.state = channel::WorkerState::running;
@@ -320,6 +321,23 @@ TEST_F(ApiTest, ShowsTheLadderAndItsWorker) {
   EXPECT_DOUBLE_EQ(seen.at("rungs").at(0).at("frames_per_second").as_double(), 25);
   EXPECT_DOUBLE_EQ(seen.at("rungs").at(0).at("lag_ms").as_double(), 350);
   EXPECT_EQ(seen.at("left_out").at(0).at("rung").as_string(), "2160p");
+}
+
+TEST_F(ApiTest, ShowsWhatTheTranscoderFoundInThePictures) {
+  channel::ChannelFacts& facts = channels.views.at(0).facts;
+  facts.ladder = channel::LadderFacts{};
+  facts.anomalies = {{media::Anomaly::silence, UtcTime(milliseconds(1'790'000'100'250)),
+                      UtcTime(milliseconds(1'790'000'105'750)), true},
+                     {media::Anomaly::bars, UtcTime(seconds(1'790'000'000)),
+                      UtcTime(seconds(1'790'000'004)), false}};
+  const json::value events = body(ask({.path = "/api/v1/channels/demo"})).at("picture_events");
+  ASSERT_EQ(events.as_array().size(), 2U);
+  EXPECT_EQ(events.at(0).at("kind").as_string(), "silence");
+  EXPECT_EQ(events.at(0).at("from").as_string(), "2026-09-21T14:15:00.250Z");
+  EXPECT_EQ(events.at(0).at("to").as_string(), "2026-09-21T14:15:05.750Z");
+  EXPECT_TRUE(events.at(0).at("goes_on").as_bool());
+  EXPECT_EQ(events.at(1).at("kind").as_string(), "bars");
+  EXPECT_FALSE(events.at(1).at("goes_on").as_bool());
 }
 
 TEST_F(ApiTest, AnAdministratorSeesHowAnSrtFeedTravelsLinkByLink) {

@@ -178,6 +178,17 @@ json::value ladder_json(const std::optional<channel::LadderFacts>& ladder, Ladde
   return out;
 }
 
+json::value picture_events_json(const channel::ChannelFacts& facts) {
+  if (!facts.ladder) return nullptr;  // nobody looks
+  json::array out;
+  for (const channel::AnomalyFacts& event : facts.anomalies)
+    out.push_back({{"kind", text(media::name_of(event.kind))},
+                   {"from", text(format_utc(event.from))},
+                   {"to", text(format_utc(event.to))},
+                   {"goes_on", event.goes_on}});
+  return out;
+}
+
 }  // namespace
 
 json::object channel_summary(const ChannelView& view) {
@@ -229,6 +240,7 @@ json::object channel_detail(const ChannelView& view) {
   for (const channel::FeedFacts& feed : view.facts.feeds) feeds.push_back(feed_json(feed));
   out["feeds"] = std::move(feeds);
   out["ladder"] = ladder_json(view.facts.ladder, view.ladder_origin);
+  out["picture_events"] = picture_events_json(view.facts);
   return out;
 }
 

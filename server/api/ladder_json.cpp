@@ -1,6 +1,9 @@
 #include "server/api/ladder_json.hpp"
 
+#include <fmt/format.h>
+
 #include <boost/json/array.hpp>
+#include <chrono>
 
 namespace kapok::api {
 
@@ -51,6 +54,14 @@ json::object ladder_definition(const media::Ladder& ladder) {
   json::array audio;
   for (const media::AudioRung& rung : ladder.audio) audio.push_back(definition(rung));
   out["audio"] = std::move(audio);
+  const auto duration = [](microseconds time) {
+    return text(fmt::format("{}ms", std::chrono::duration_cast<milliseconds>(time).count()));
+  };
+  out["detect"] = {{"black", duration(ladder.detect.black)},
+                   {"frozen", duration(ladder.detect.frozen)},
+                   {"frozen_noise", ladder.detect.frozen_noise},
+                   {"bars", duration(ladder.detect.bars)},
+                   {"silence", duration(ladder.detect.silence)}};
   return out;
 }
 

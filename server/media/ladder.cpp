@@ -91,6 +91,7 @@ Result<void> validate(const Ladder& ladder) {
   if (ladder.engine != "ffmpeg")
     return fail(Errc::config, "engine \"{}\" is not ffmpeg", ladder.engine);
   if (!is_valid_id(ladder.device)) return fail(Errc::config, "device is not an id");
+  KAPOK_TRY(validate(ladder.detect));
   std::set<std::string_view> names;
   const auto check = [&](const auto& rung) -> Result<void> {
     if (auto valid = validate(rung); !valid)

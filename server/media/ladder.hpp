@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/base/result.hpp"
+#include "server/media/detection.hpp"
 #include "server/media/track.hpp"
 
 namespace kapok::media {
@@ -70,6 +71,7 @@ struct Ladder {
   std::string device = "auto";
   std::vector<VideoRung> video;
   std::vector<AudioRung> audio;
+  Detection detect;
   bool operator==(const Ladder&) const = default;
 };
 

@@ -130,4 +130,8 @@ void Worker::notice(LogLevel level, std::string_view event, std::string_view tex
   outbox_.say(wire::Notice{level, std::string(event), std::string(text)});
 }
 
+void Worker::anomaly(const media::AnomalyEvent& event) {
+  outbox_.say(event);
+}
+
 }  // namespace kapok::transcoder

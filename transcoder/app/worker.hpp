@@ -55,6 +55,7 @@ class Worker final : private ladder::RungSink {
   void track(std::string_view rung, std::shared_ptr<const media::Track> track) override;
   void packet(std::string_view rung, media::Packet packet) override;
   void notice(LogLevel level, std::string_view event, std::string_view text) override;
+  void anomaly(const media::AnomalyEvent& event) override;
 
   WorkerParts parts_;
   Pulse pulse_;

@@ -44,6 +44,7 @@ class ProbeSink final : public ladder::RungSink {
     const std::lock_guard lock(mutex_);
     if (complaint_.empty()) complaint_ = text;
   }
+  void anomaly(const media::AnomalyEvent&) override {}
   const std::shared_ptr<const media::Track>& track() const { return track_; }
   const std::vector<media::Packet>& packets() const { return packets_; }
   std::string complaint() const {

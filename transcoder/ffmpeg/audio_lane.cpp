@@ -9,6 +9,17 @@ extern "C" {
 
 namespace kapok::ffmpeg {
 
+namespace {
+
+// One silent sound beside another is a language that nobody speaks just then.
+media::Detection watched(const media::Ladder& ladder, std::uint8_t source) {
+  media::Detection detection = ladder.detect;
+  if (source != 0) detection.silence = microseconds(0);
+  return detection;
+}
+
+}  // namespace
+
 AudioLane::AudioLane(const media::Ladder& ladder, std::uint8_t source, ladder::Pace pace,
                      ladder::RungSink& sink, Counters& counters, std::span<RungCounters> rungs)
     : ladder_(ladder),
@@ -17,6 +28,7 @@ AudioLane::AudioLane(const media::Ladder& ladder, std::uint8_t source, ladder::P
       sink_(sink),
       counters_(counters),
       rung_counters_(rungs),
+      watch_(watched(ladder, source), sink),
       thread_([this] { run(); }) {}
 
 AudioLane::~AudioLane() {
@@ -138,6 +150,7 @@ void AudioLane::receive(MonoTime arrival) {
     if (frame->pts == AV_NOPTS_VALUE && next_pts_) frame->pts = *next_pts_;
     if (frame->pts == AV_NOPTS_VALUE || frame->sample_rate <= 0) continue;
     next_pts_ = frame->pts + av_rescale(frame->nb_samples, track_->timescale, frame->sample_rate);
+    watch_.hear(*frame, media::to_microseconds({frame->pts}, track_->timescale));
     encode(*frame, arrival);
   }
 }
@@ -170,6 +183,7 @@ void AudioLane::finish() {
   receive(MonoTime{});
   avcodec_flush_buffers(decoder_.get());
   next_pts_.reset();
+  watch_.end();
   for (Rung& rung : rungs_) {
     if (rung.encoder && !rung.failed) check(rung, rung.encoder->finish());
     rung.encoder.reset();

@@ -1,5 +1,5 @@
-// One audio track of the source: a queue of packets and one thread that decodes once and encodes
-// every rung that is made of it.
+// One audio track of the source: a queue of packets and one thread that decodes once, listens for
+// silence in the first, and encodes every rung that is made of it.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "transcoder/ffmpeg/audio_encoder.hpp"
+#include "transcoder/ffmpeg/watch.hpp"
 #include "transcoder/ladder/packet_queue.hpp"
 
 namespace kapok::ffmpeg {
@@ -60,6 +61,7 @@ class AudioLane {
   ContextPtr decoder_;
   ParserPtr parser_;  // of codecs whose packets are not single frames
   std::optional<std::int64_t> next_pts_;
+  SoundWatch watch_;
   std::vector<Rung> rungs_;
   std::thread thread_;
 };

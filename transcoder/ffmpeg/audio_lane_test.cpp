@@ -26,9 +26,17 @@ struct Sound {
   std::vector<media::Packet> packets;
 };
 
+// How loud the tone is at a sample.
+using Loudness = double (*)(std::int64_t at);
+
 // A click (a short burst) every half second, on the half second, in silence: where it stands tells
 // how far sound is from its time.
-FramePtr click_frame(std::int64_t at, int samples) {
+double clicks(std::int64_t at) {
+  constexpr int kBurst = 480;
+  return at % (kRate / 2) < kBurst ? 0.8 : 0;
+}
+
+FramePtr click_frame(std::int64_t at, int samples, Loudness loudness = clicks) {
   FramePtr frame = make_frame();
   frame->format = AV_SAMPLE_FMT_FLTP;
   frame->nb_samples = samples;
@@ -40,10 +48,8 @@ FramePtr click_frame(std::int64_t at, int samples) {
     auto* out = reinterpret_cast<float*>(frame->extended_data[channel]);
     for (int i = 0; i < samples; ++i) {
       const std::int64_t phase = (at + i) % (kRate / 2);
-      constexpr int kBurst = 480;
-      out[i] = phase < kBurst ? static_cast<float>(0.8 * std::sin(static_cast<double>(phase) * 2 *
-                                                                  std::numbers::pi * 1000 / kRate))
-                              : 0.0F;
+      out[i] = static_cast<float>(loudness(at + i) * std::sin(static_cast<double>(phase) * 2 *
+                                                              std::numbers::pi * 1000 / kRate));
     }
   }
   return frame;
@@ -67,7 +73,8 @@ FramePtr in_sixteen_bits(const AVFrame& from) {
 }
 
 // `codec` by libavcodec's own encoder; pts in samples from `begin` on.
-Sound make_sound(media::Codec codec, int count, std::int64_t begin = 0) {
+Sound make_sound(media::Codec codec, int count, std::int64_t begin = 0,
+                 Loudness loudness = clicks) {
   const AVCodec* encoder = avcodec_find_encoder(codec_id(codec));
   ContextPtr context(avcodec_alloc_context3(encoder));
   context->sample_rate = kRate;
@@ -96,7 +103,7 @@ Sound make_sound(media::Codec codec, int count, std::int64_t begin = 0) {
     }
   };
   for (int i = 0; i < count; ++i) {
-    FramePtr frame = click_frame(begin + std::int64_t{i} * samples, samples);
+    FramePtr frame = click_frame(begin + std::int64_t{i} * samples, samples, loudness);
     if (!planar) frame = in_sixteen_bits(*frame);
     EXPECT_EQ(avcodec_send_frame(context.get(), frame.get()), 0);
     receive();
@@ -465,6 +472,30 @@ TEST(AudioLane, ARungOfMoreChannelsThanTheSourceIsLeftOut) {
   engine->drain();
   EXPECT_FALSE(sink.has("aac"));
   EXPECT_EQ(sink.notices("rung.left_out"), 1U);
+}
+
+TEST(AudioLane, SilenceIsToldAlsoWhereNoRungIsMadeOfTheSound) {
+  // A tone for 2 s, 3 s of nothing, the tone again.
+  const auto sound = make_sound(media::Codec::aac, 330, 0, [](std::int64_t at) {
+    return at < 2 * kRate || at >= 5 * kRate ? 0.3 : 0.0;
+  });
+  media::Ladder ladder = audio_ladder();
+  ladder.audio.clear();
+  ladder.video = {rung("rung", media::Codec::avc, 90)};
+  ladder.detect.silence = std::chrono::seconds(2);
+  RecordingSink sink;
+  const auto engine = make_engine(ladder, {.pace = ladder::Pace::file, .threads = 1}, sink).value();
+  EXPECT_TRUE(engine->track(sound.track).has_value());
+  for (const auto& packet : sound.packets)
+    EXPECT_TRUE(engine->packet(packet, ladder::SegmentStart::no).has_value());
+  engine->drain();
+  ASSERT_EQ(sink.anomalies().size(), 2U);
+  const media::AnomalyEvent& ended = sink.anomalies()[1];
+  EXPECT_EQ(ended.kind, media::Anomaly::silence);
+  EXPECT_EQ(ended.state, media::AnomalyState::ended);
+  // An encoder's block wide.
+  EXPECT_NEAR(static_cast<double>(ended.from.count()) / 1e6, 2.0, 0.05);
+  EXPECT_NEAR(static_cast<double>(ended.to.count()) / 1e6, 5.0, 0.05);
 }
 
 }  // namespace

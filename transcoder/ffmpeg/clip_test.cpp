@@ -68,6 +68,11 @@ void RecordingSink::notice(LogLevel, std::string_view event, std::string_view te
   notices_.emplace_back(event, text);
 }
 
+void RecordingSink::anomaly(const media::AnomalyEvent& event) {
+  const std::lock_guard lock(mutex_);
+  anomalies_.push_back(event);
+}
+
 std::size_t RecordingSink::notices(std::string_view event) const {
   const std::lock_guard lock(mutex_);
   return static_cast<std::size_t>(

@@ -30,7 +30,7 @@ struct Chosen {
 
 struct Sound {
   Chosen source;
-  std::unique_ptr<AudioLane> lane;  // null: no rung is made of it
+  std::unique_ptr<AudioLane> lane;  // null: no rung is made of it, nor is it listened to
 };
 
 class FfmpegEngine final : public ladder::Engine {
@@ -42,9 +42,12 @@ class FfmpegEngine final : public ladder::Engine {
         video_(ladder_, options, sink, counters_, std::span(rungs_).first(ladder_.video.size())) {
     for (const auto& rung : ladder_.audio)
       if (rung.source >= sounds_.size()) sounds_.resize(rung.source + std::size_t{1});
+    const bool listens = ladder_.detect.silence.count() > 0;  // to the first
+    if (listens && sounds_.empty()) sounds_.resize(1);
     for (std::uint8_t source = 0; source < sounds_.size(); ++source)
-      if (std::ranges::find(ladder_.audio, source, &media::AudioRung::source) !=
-          ladder_.audio.end())
+      if ((source == 0 && listens) ||
+          std::ranges::find(ladder_.audio, source, &media::AudioRung::source) !=
+              ladder_.audio.end())
         sounds_[source].lane =
             std::make_unique<AudioLane>(ladder_, source, options.pace, sink, counters_,
                                         std::span(rungs_).subspan(ladder_.video.size()));

@@ -28,6 +28,7 @@ class HoldingSink final : public ladder::RungSink {
     recorded.notice(level, event, text);
     changed_.notify_all();
   }
+  void anomaly(const media::AnomalyEvent& event) override { recorded.anomaly(event); }
   void release() {
     const std::lock_guard lock(mutex_);
     released_ = true;

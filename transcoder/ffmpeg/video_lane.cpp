@@ -30,6 +30,7 @@ VideoLane::VideoLane(const media::Ladder& ladder, ladder::EngineOptions options,
       sink_(sink),
       counters_(counters),
       rungs_(rungs),
+      watch_(ladder.detect, sink),
       thread_([this] { run(); }) {}
 
 VideoLane::~VideoLane() {
@@ -102,6 +103,8 @@ void VideoLane::change_track(std::shared_ptr<const media::Track> track) {
 }
 
 void VideoLane::push(Picture picture) {
+  watch_.look(*picture.frame, media::to_microseconds(picture.mark.pts, track_->timescale),
+              media::to_microseconds(picture.mark.duration, track_->timescale));
   media::VideoFacts facts = facts_of(*picture.frame, *track_->video());
   facts.frame_rate = frame_rate_;
   if (!pictures_ || !needs_same_pipeline(facts, *pictures_)) {
@@ -123,6 +126,7 @@ void VideoLane::push(Picture picture) {
 
 void VideoLane::finish() {
   if (decoder_) decoder_->flush([this](Picture picture) { push(std::move(picture)); });
+  watch_.end();
   if (pipeline_) pipeline_->finish();
   const std::lock_guard lock(pipeline_mutex_);
   pipeline_.reset();

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "transcoder/ffmpeg/pipeline.hpp"
+#include "transcoder/ffmpeg/watch.hpp"
 #include "transcoder/ladder/packet_queue.hpp"
 
 namespace kapok::ffmpeg {
@@ -53,6 +54,7 @@ class VideoLane {
   // Of run():
   std::shared_ptr<const media::Track> track_;
   std::unique_ptr<VideoDecoder> decoder_;
+  PictureWatch watch_;
   std::optional<media::VideoFacts> pictures_;  // what pipeline_ is for
   media::Rational frame_rate_;
   // A mutex: who gives packets sheds while the lane's thread waits for a slow encoder.

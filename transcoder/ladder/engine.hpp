@@ -14,6 +14,7 @@
 #include "server/base/clock.hpp"
 #include "server/base/log.hpp"
 #include "server/base/result.hpp"
+#include "server/media/detection.hpp"
 #include "server/media/packet.hpp"
 #include "server/media/track.hpp"
 
@@ -49,6 +50,8 @@ class RungSink {
   virtual void packet(std::string_view rung, media::Packet packet) = 0;
   // One line for the log: what a person running the channel should know.
   virtual void notice(LogLevel level, std::string_view event, std::string_view text) = 0;
+  // What was found in the source's pictures and sound (Ladder::detect).
+  virtual void anomaly(const media::AnomalyEvent& event) = 0;
 };
 
 struct RungStats {

@@ -133,6 +133,13 @@ struct Fields {
     out["text"] = shown(notice.text);
   }
   void operator()(const wire::Drained&) {}
+  void operator()(const media::AnomalyEvent& event) {
+    constexpr std::string_view kStates[] = {"begun", "goes_on", "ended"};
+    out["kind"] = name_of(event.kind);
+    out["state"] = kStates[static_cast<std::size_t>(event.state)];
+    out["from_us"] = event.from.count();
+    out["to_us"] = event.to.count();
+  }
 };
 
 }  // namespace

@@ -253,10 +253,8 @@ class Loader {
         read_list(name.str(), node, at, ladder.video, video_rung_keys());
       else if (name.str() == "audio")
         read_list(name.str(), node, at, ladder.audio, audio_rung_keys());
-      else if (const KeySpec* key = find_key(ladder_keys(), name.str()))
-        set(*key, std::string(name.str()), Record(ladder), node, place(node.source()));
       else
-        unknown_key(at, std::string(name.str()), name.str(), ladder_keys());
+        read_ladder_key(std::string(name.str()), node, at, ladder);
     }
     check_rungs("video", ladder.video);
     check_rungs("audio", ladder.audio);
@@ -267,6 +265,19 @@ class Loader {
   }
 
  private:
+  // [detect] black = "2s"  and  detect.black = "2s"  are the same key.
+  void read_ladder_key(const std::string& shown, const toml::node& node, const ConfigPlace& at,
+                       media::Ladder& ladder) {
+    if (const KeySpec* key = find_key(ladder_keys(), shown))
+      return set(*key, shown, Record(ladder), node, place(node.source()));
+    const auto* group = node.as_table();
+    const bool inner = std::ranges::any_of(
+        ladder_keys(), [&](const KeySpec& key) { return key.name.starts_with(shown + "."); });
+    if (group == nullptr || !inner) return unknown_key(at, shown, shown, ladder_keys());
+    for (const auto& [name, value] : *group)
+      read_ladder_key(shown + "." + std::string(name.str()), value, place(name.source()), ladder);
+  }
+
   bool parse(toml::table& root) {
     if (source_.text.size() > kMaxConfigBytes) {
       problems_.error({source_.name, 0, 0}, "",

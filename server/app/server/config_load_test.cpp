@@ -293,7 +293,23 @@ INSTANTIATE_TEST_SUITE_P(
                         "source's own"},
                     WrongLadder{"[[video]]\nname = \"a\"\nbit_rate = 1_000_000\n", 1, 1, "height"},
                     WrongLadder{kRung + kRung, 1, 1, "two rungs are called a"},
+                    WrongLadder{kRung + "[detect]\nblck = \"1s\"\n", 6, 1, "no such key"},
+                    WrongLadder{kRung + "[detect]\nblack = \"1h\"\n", 6, 9, "out of range"},
+                    WrongLadder{kRung + "[detect]\nblack = \"1ms\"\n", 1, 1, "detect.black"},
+                    WrongLadder{kRung + "[detect]\nblack = 1\n", 6, 9, "duration"},
+                    WrongLadder{kRung + "[detector]\nblack = \"1s\"\n", 5, 2, "no such key"},
                     WrongLadder{"engine = \"magic\"\n" + kRung, 1, 1, "magic"}));
+
+TEST(Ladder, WhatIsLookedForInThePicturesIsInItsFile) {
+  media::Ladder ladder;
+  ladder.name = "own";
+  const std::string text = kRung + "[detect]\nblack = \"2s\"\nfrozen = \"0s\"\nfrozen_noise = 4\n";
+  ASSERT_TRUE(load_ladder({"own.toml", text, 0644}, ladder).ok());
+  EXPECT_EQ(ladder.detect.black, seconds(2));
+  EXPECT_EQ(ladder.detect.frozen, seconds(0));
+  EXPECT_EQ(ladder.detect.frozen_noise, 4U);
+  EXPECT_EQ(ladder.detect.silence, seconds(5)) << "what the file does not say stays as it is";
+}
 
 TEST(ConfigFile, WhatIsPrintedLoadsAgainToTheSame) {
   const LoadedConfig first = load(

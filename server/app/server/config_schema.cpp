@@ -179,6 +179,19 @@ constexpr KeySpec kChannel[] = {
 constexpr KeySpec kLadder[] = {
     {"engine", KAPOK_KEY(engine), "What encodes: ffmpeg.", kReload},
     {"device", KAPOK_KEY(device), "Where: auto takes the best that this machine has.", kReload},
+    {"detect.black", KAPOK_KEY(detect.black),
+     "Black that lasts so long is told as an event; \"0s\": not looked for.", kReload, Form::any, 0,
+     media::kLongestDetection.count()},
+    {"detect.frozen", KAPOK_KEY(detect.frozen), "A picture that stands still; likewise.", kReload,
+     Form::any, 0, media::kLongestDetection.count()},
+    {"detect.frozen_noise", KAPOK_KEY(detect.frozen_noise),
+     "What may still move in it, in thousandths of the range from black to white: film grain and "
+     "what encoders leave. 2 for a camera that shows an empty hall.",
+     kReload, Form::any, 0, media::kMaxFrozenNoise},
+    {"detect.bars", KAPOK_KEY(detect.bars), "Colour bars; likewise.", kReload, Form::any, 0,
+     media::kLongestDetection.count()},
+    {"detect.silence", KAPOK_KEY(detect.silence), "Sound below -60 dBFS; likewise.", kReload,
+     Form::any, 0, media::kLongestDetection.count()},
 };
 #undef KAPOK_KEY
 

@@ -60,7 +60,14 @@ std::string to_toml(const json::object& given) {
   std::string out;
   for (const auto& [name, value] : given) {
     const bool empty_list = value.is_array() && value.get_array().empty();
-    if (!is_list_of_objects(value) && !empty_list) write_value(out, name, value);
+    const bool inner = is_list_of_objects(value) || value.is_object();
+    if (!inner && !empty_list) write_value(out, name, value);
+  }
+  for (const auto& [name, value] : given) {
+    const auto* group = value.if_object();
+    if (group == nullptr) continue;
+    out += fmt::format("[{}]\n", in_toml_quotes(name));
+    for (const auto& [field, held] : *group) write_value(out, field, held);
   }
   for (const auto& [name, value] : given) {
     if (!is_list_of_objects(value)) continue;

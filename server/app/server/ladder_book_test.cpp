@@ -20,7 +20,8 @@ constexpr std::string_view kOwn = R"({
   "video": [{"name": "720p", "codec": "avc", "height": 720, "rate": "half", "bit_rate": 2500000,
              "preset": "veryfast"}],
   "audio": [{"name": "stereo", "codec": "aac", "channels": 2, "bit_rate": 128000,
-             "loudness": -23}]})";
+             "loudness": -23}],
+  "detect": {"black": "1500ms", "frozen_noise": 2}})";
 
 std::filesystem::path presets() {
   const char* source = std::getenv("KAPOK_SOURCE_DIR");
@@ -44,6 +45,8 @@ TEST(LadderJson, IsReadAsALaddersFileIs) {
   EXPECT_EQ(ladder.video[0].rate, media::RungRate::half);
   EXPECT_EQ(ladder.video[0].vbv_ms, 1000U) << "what is left out is as in a file";
   EXPECT_EQ(ladder.audio.at(0).loudness, -23);
+  EXPECT_EQ(ladder.detect.black, milliseconds(1500));
+  EXPECT_EQ(ladder.detect.frozen_noise, 2U);
   media::Ladder preset;
   ASSERT_TRUE(load_ladder_json(given(R"({"preset":"low-power"})"), presets(), preset).ok());
   EXPECT_EQ(preset.name, "low-power");

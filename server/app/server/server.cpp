@@ -212,7 +212,8 @@ Result<void> Server::prepare_channels() {
       .metrics = metrics_,
       .transcoder = {config_.transcoder.program.empty() ? found_transcoder(this_program())
                                                         : config_.transcoder.program,
-                     {"--worker"}}};
+                     {"--worker"}},
+      .evidence = metering_.get()};
   channels_ = std::make_unique<channel::ChannelDirectory>(std::move(services));
   feeds_ = std::make_unique<GuardedFeeds>(*channels_, shards_->executor(0), clock_, log_);
   return {};

@@ -32,7 +32,9 @@ Channel::Channel(const ChannelConfig& config, ChannelServices services,
       services_(std::move(services)),
       era_(std::move(rendering), services_.clock, services_.log),
       rungs_(services_.transcoder,
-             {services_.home, services_.clock, services_.log, services_.metrics, config.id}, era_),
+             {services_.home, services_.clock, services_.log, services_.metrics, config.id,
+              services_.evidence},
+             era_),
       readers_(std::make_shared<FeedReaders>(
           services_.home,
           FeedReaders::Series{services_.metrics.gauge("kapok_channel_readers",
@@ -439,6 +441,7 @@ ChannelFacts Channel::facts() const {
   facts.eras = era_.eras();
   facts.end = UtcTime(std::chrono::duration_cast<microseconds>(era_.end()));
   facts.ladder = rungs_.facts();
+  facts.anomalies = rungs_.anomalies();
   for (const Feed& feed : feeds_) {
     FeedFacts& out = facts.feeds.emplace_back();
     out.name = feed.name;

@@ -45,6 +45,7 @@ struct ChannelServices {
   Log log;
   Metrics& metrics;
   ChildProgram transcoder;
+  evidence::EvidenceSink* evidence = nullptr;  // for what the transcoder finds; null: nobody counts
 };
 
 class Channel {

@@ -30,6 +30,7 @@ struct DirectoryServices {
   Log log;
   Metrics& metrics;
   ChildProgram transcoder;
+  evidence::EvidenceSink* evidence = nullptr;  // for what transcoders find; null: nobody counts
 };
 
 class ChannelDirectory final : public media::FeedDirectory, public media::FeedSource {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "server/picture/channel/anomalies.hpp"
 #include "server/picture/channel/live_facts.hpp"
 #include "server/picture/channel/worker_facts.hpp"
 
@@ -19,7 +20,8 @@ struct ChannelFacts {
   std::uint64_t eras = 0;  // started since the server started
   UtcTime end;             // of the channel's timeline
   std::vector<FeedFacts> feeds;
-  std::optional<LadderFacts> ladder;  // of a channel that has one
+  std::optional<LadderFacts> ladder;    // of a channel that has one
+  std::vector<AnomalyFacts> anomalies;  // its transcoder's findings, the newest first
 };
 
 }  // namespace kapok::channel

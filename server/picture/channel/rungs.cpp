@@ -8,6 +8,7 @@ namespace kapok::channel {
 Rungs::Rungs(ChildProgram transcoder, WorkerServices services, EraKeeper& era)
     : services_(services),
       era_(era),
+      anomalies_(services_.channel, services_.log, services_.metrics, services_.evidence),
       worker_(std::move(transcoder), WorkerLimits{}, std::move(services), *this) {}
 
 Rungs::~Rungs() = default;
@@ -39,14 +40,22 @@ void Rungs::track(const packaging::RenditionTrack& track) {
 
 // Whether the worker is told of it: it counts the sounds.
 bool Rungs::is_wanted(const media::Track& track) const {
-  return track.kind == media::TrackKind::video ? !fitted_.video.empty() : !fitted_.audio.empty();
+  if (track.kind == media::TrackKind::video) return !fitted_.video.empty();
+  return !fitted_.audio.empty() || listens();
+}
+
+// To the first sound, for silence; where there is a worker anyway.
+bool Rungs::listens() const {
+  return fitted_.detect.silence > microseconds::zero() &&
+         !(fitted_.video.empty() && fitted_.audio.empty());
 }
 
 bool Rungs::wants(media::TrackId track) const {
   if (video_ && video_->track->id == track) return is_wanted(*video_->track);
   for (std::size_t i = 0; i < sounds_.size(); ++i)
     if (sounds_[i]->id == track)
-      return std::ranges::any_of(fitted_.audio,
+      return (i == 0 && listens()) ||
+             std::ranges::any_of(fitted_.audio,
                                  [&](const media::AudioRung& rung) { return rung.source == i; });
   return false;
 }
@@ -134,6 +143,7 @@ void Rungs::packet(const media::Packet& packet) {
     const bool begins = !segment || segment != segment_;
     segment_ = segment;
     newest_ = std::max(newest_, media::to_nanoseconds(packet.pts, video_->track->timescale));
+    if (!given_from_) given_from_ = newest_;
     worker_.packet(packet, packet.sync && begins ? SegmentStart::yes : SegmentStart::no);
     return;
   }
@@ -141,6 +151,7 @@ void Rungs::packet(const media::Packet& packet) {
     const auto sound =
         std::ranges::find(sounds_, packet.track, [](const auto& track) { return track->id; });
     newest_ = std::max(newest_, media::to_nanoseconds(packet.pts, (*sound)->timescale));
+    if (!given_from_) given_from_ = newest_;
   }
   worker_.packet(packet, SegmentStart::no);
 }
@@ -221,7 +232,15 @@ void Rungs::rung_shed(const std::string& name, std::uint64_t frames) {
   before = frames;
 }
 
+void Rungs::anomaly(const media::AnomalyEvent& event) {
+  if (!given_from_) return;
+  const auto us = [](nanoseconds time) { return std::chrono::duration_cast<microseconds>(time); };
+  anomalies_.take(event, {us(*given_from_), us(newest_)});
+}
+
 void Rungs::worker_ended() {
+  anomalies_.end_all();
+  given_from_.reset();
   for (auto& [name, rung] : rungs_) {
     if (std::exchange(rung.track, nullptr)) era_.rung_away(name);
     rung.joined = 0;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "server/picture/channel/anomalies.hpp"
 #include "server/picture/channel/era_keeper.hpp"
 #include "server/picture/channel/worker.hpp"
 
@@ -37,11 +38,14 @@ class Rungs final : public RungSink {
 
   // nullopt: the channel has no ladder.
   std::optional<LadderFacts> facts() const;
+  // The newest first.
+  std::vector<AnomalyFacts> anomalies() const { return anomalies_.facts(); }
 
   // RungSink
   void rung_track(const std::string& rung, std::shared_ptr<const media::Track> track) override;
   void rung_packet(const std::string& rung, media::Packet packet) override;
   void rung_shed(const std::string& rung, std::uint64_t frames) override;
+  void anomaly(const media::AnomalyEvent& event) override;
   void worker_ended() override;
 
  private:
@@ -60,6 +64,7 @@ class Rungs final : public RungSink {
   };
   bool take(const packaging::RenditionTrack& track);
   bool is_wanted(const media::Track& track) const;
+  bool listens() const;
   media::FittedLadder fitted_to_source() const;
   void fit();
   void make_rung(const std::string& name, std::uint32_t bit_rate);
@@ -70,6 +75,7 @@ class Rungs final : public RungSink {
 
   WorkerServices services_;
   EraKeeper& era_;
+  Anomalies anomalies_;
   Worker worker_;
   std::optional<media::Ladder> ladder_;
   media::Ladder fitted_;
@@ -80,6 +86,7 @@ class Rungs final : public RungSink {
   std::vector<std::shared_ptr<const media::Track>> sounds_;  // in the order in which they came
   std::optional<std::uint64_t> segment_;                     // of the video, the newest that began
   nanoseconds newest_{0};                                    // its newest picture
+  std::optional<nanoseconds> given_from_;                    // the first packet for this worker
 };
 
 }  // namespace kapok::channel

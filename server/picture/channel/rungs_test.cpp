@@ -16,6 +16,14 @@ using media::EndOfFeed;
 // A channel whose rungs are what the source is (worker_child: passthrough), marked sync where the
 // channel says that a segment starts.
 struct RungsFixture : ChannelFixture {
+  struct Evidence final : evidence::EvidenceSink {
+    void report(evidence::Fact fact) override {
+      events.push_back(std::get<evidence::PictureEvent>(std::move(fact)));
+    }
+    std::vector<evidence::PictureEvent> events;
+  };
+  Evidence evidence;
+
   static media::VideoRung rung(std::string name, std::uint32_t height) {
     media::VideoRung rung;
     rung.name = std::move(name);
@@ -29,13 +37,13 @@ struct RungsFixture : ChannelFixture {
     ladder.video = {rung("1080p", 1080), rung("720p", 720)};
     return ladder;
   }
-  void make_with(std::optional<media::Ladder> ladder) {
+  void make_with(std::optional<media::Ladder> ladder, const std::string& how = "passthrough") {
     channel.reset();
     ChannelConfig with = config({{"main", 0, "secret"}});
     with.ladder = std::move(ladder);
     channel = std::make_unique<Channel>(
         with,
-        ChannelServices{shard.get_executor(), clock, Log(), metrics, worker_child("passthrough")},
+        ChannelServices{shard.get_executor(), clock, Log(), metrics, worker_child(how), &evidence},
         std::make_unique<RecordedRendering>(record));
     ASSERT_TRUE(channel->open());
   }
@@ -293,6 +301,28 @@ TEST_F(RungsFixture, TheWorkerOutlivesAPauseOfTheFeed) {
   until_caught_up();
   EXPECT_EQ(record->eras.size(), 2U);
   EXPECT_EQ(facts().worker.starts, 1U);
+}
+
+TEST_F(RungsFixture, WhatTheWorkerFindsIsShownAndReportedUntilItEnds) {
+  channel.reset();
+  make_with(ladder(), "finder");
+  Publisher publisher(*this, "main", "a");
+  publisher.announce_both();
+  // A second of it at a time, so that the process keeps up with a clock that does not wait.
+  const auto found = [&] { return channel->facts().anomalies; };
+  for (int i = 0; i < 20 && found().empty(); ++i) {
+    publisher.run(seconds(1));
+    until_caught_up();
+  }
+  ASSERT_EQ(found().size(), 1U) << "what it was not given is not believed";
+  EXPECT_EQ(found()[0].kind, media::Anomaly::black);
+  EXPECT_TRUE(found()[0].goes_on);
+  ASSERT_EQ(evidence.events.size(), 1U);
+  EXPECT_EQ(evidence.events[0].channel, "demo");
+  EXPECT_EQ(evidence.events[0].interval.from, found()[0].from);
+  EXPECT_GE(evidence.events[0].interval.length(), seconds(1));
+  channel->reconfigure(config({{"main", 0, "secret"}}));  // no ladder any more
+  until([&] { return !found()[0].goes_on; });
 }
 
 }  // namespace

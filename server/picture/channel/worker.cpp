@@ -327,6 +327,7 @@ void Worker::take(Life& life, wire::FromWorker message) {
             else
               services_.log.info("worker.notice", fields);
           },
+          [&](const media::AnomalyEvent& event) { rungs_.anomaly(event); },
           [&](wire::Drained&) {},  // its end follows
       },
       message);

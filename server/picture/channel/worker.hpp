@@ -11,6 +11,7 @@
 
 #include "server/base/log.hpp"
 #include "server/base/metrics.hpp"
+#include "server/evidence/facts.hpp"
 #include "server/media/ladder.hpp"
 #include "server/picture/channel/child_process.hpp"
 #include "server/picture/channel/worker_facts.hpp"
@@ -26,6 +27,7 @@ class RungSink {
   virtual void rung_track(const std::string& rung, std::shared_ptr<const media::Track> track) = 0;
   virtual void rung_packet(const std::string& rung, media::Packet packet) = 0;
   virtual void rung_shed(const std::string& rung, std::uint64_t frames) = 0;  // in all
+  virtual void anomaly(const media::AnomalyEvent& event) = 0;                 // of the source
   // The process has ended: no rung goes on before its track is told anew.
   virtual void worker_ended() = 0;
 };
@@ -46,6 +48,7 @@ struct WorkerServices {
   Log log;
   Metrics& metrics;
   std::string channel;
+  evidence::EvidenceSink* evidence = nullptr;  // null: nobody counts hours
 };
 
 class Worker {

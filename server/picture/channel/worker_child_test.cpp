@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/picture/wire/reader.hpp"
@@ -60,6 +62,8 @@ class Child {
     }
     if (auto* packet = std::get_if<wire::SourcePacket>(&message)) {
       if (how_ == "crash") return 7;
+      if (how_ == "finder" && !made_of_[packet->packet.track].empty())
+        find(media::to_microseconds(packet->packet.pts, 90'000));
       ++packets_;
       packet->packet.sync = packet->segment_start;
       for (const std::string& rung : made_of_[packet->packet.track])
@@ -82,6 +86,14 @@ class Child {
       if (rung.source == sounds_) rungs->second.push_back(rung.name);
     ++sounds_;
     return rungs->second;
+  }
+  // Black from the first picture on, told after a second, and then a lie.
+  void find(microseconds at) {
+    if (!first_) first_ = at;
+    if (at < *first_ + seconds(1) || std::exchange(found_, true)) return;
+    say(media::AnomalyEvent{media::Anomaly::black, media::AnomalyState::begun, *first_, at});
+    say(media::AnomalyEvent{media::Anomaly::frozen, media::AnomalyState::begun,
+                            *first_ - std::chrono::hours(1), at});
   }
   static int wait_for_end() {
     pollfd there{ChildProcess::kSocket, 0, 0};  // POLLHUP only
@@ -107,6 +119,8 @@ class Child {
   std::map<media::TrackId, std::vector<std::string>> made_of_;
   std::size_t sounds_ = 0;
   std::uint64_t packets_ = 0;
+  std::optional<microseconds> first_;
+  bool found_ = false;
 };
 
 // Before gtest's main; glibc hands constructors the arguments too.

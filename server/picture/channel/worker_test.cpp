@@ -57,6 +57,7 @@ struct WorkerFixture : ::testing::Test, RungSink {
     packets.emplace_back(rung, std::move(packet));
   }
   void rung_shed(const std::string&, std::uint64_t) override {}
+  void anomaly(const media::AnomalyEvent&) override {}
   void worker_ended() override { ++ends; }
 
   static media::Ladder ladder(std::vector<std::string> names) {

@@ -72,6 +72,25 @@ Result<media::AudioRung> read_audio_rung(ByteReader& in) {
   return rung;
 }
 
+Result<void> write_detection(ByteWriter& out, const media::Detection& detect) {
+  for (const microseconds time : {detect.black, detect.frozen, detect.bars, detect.silence}) {
+    if (time < microseconds::zero() || time > media::kLongestDetection)
+      return fail(Errc::limit, "a detection of {} us", time.count());
+    out.u32(static_cast<std::uint32_t>(time.count()));
+  }
+  out.u32(detect.frozen_noise);
+  return {};
+}
+
+// Its owner validates it.
+Result<media::Detection> read_detection(ByteReader& in) {
+  media::Detection detect;
+  for (microseconds* time : {&detect.black, &detect.frozen, &detect.bars, &detect.silence})
+    *time = microseconds(KAPOK_TRY(in.u32()));
+  detect.frozen_noise = KAPOK_TRY(in.u32());
+  return detect;
+}
+
 }  // namespace
 
 Result<void> write_name(ByteWriter& out, std::string_view name) {
@@ -126,7 +145,7 @@ Result<void> write_ladder(ByteWriter& out, const media::Ladder& ladder) {
     out.u8(static_cast<std::uint8_t>(rung.loudness));
     out.u8(rung.source);
   }
-  return {};
+  return write_detection(out, ladder.detect);
 }
 
 Result<media::Ladder> read_ladder(ByteReader& in) {
@@ -139,8 +158,35 @@ Result<media::Ladder> read_ladder(ByteReader& in) {
     return fail(Errc::limit, "a ladder of {} and {} rungs", video, audio);
   for (unsigned i = 0; i < video; ++i) ladder.video.push_back(KAPOK_TRY(read_video_rung(in)));
   for (unsigned i = 0; i < audio; ++i) ladder.audio.push_back(KAPOK_TRY(read_audio_rung(in)));
+  ladder.detect = KAPOK_TRY(read_detection(in));
   KAPOK_TRY(media::validate(ladder));
   return ladder;
+}
+
+Result<void> write_anomaly(ByteWriter& out, const media::AnomalyEvent& event) {
+  for (const microseconds time : {event.from, event.to})
+    if (time.count() > kMaxTicks || time.count() < -kMaxTicks)
+      return fail(Errc::limit, "a time of {} us", time.count());
+  out.u8(static_cast<std::uint8_t>(event.kind));
+  out.u8(static_cast<std::uint8_t>(event.state));
+  out.u64(static_cast<std::uint64_t>(event.from.count()));
+  out.u64(static_cast<std::uint64_t>(event.to.count()));
+  return {};
+}
+
+Result<media::AnomalyEvent> read_anomaly(ByteReader& in) {
+  media::AnomalyEvent event;
+  const std::uint8_t kind = KAPOK_TRY(in.u8());
+  const std::uint8_t state = KAPOK_TRY(in.u8());
+  event.from = microseconds(KAPOK_TRY(read_ticks(in)));
+  event.to = microseconds(KAPOK_TRY(read_ticks(in)));
+  if (kind >= media::kAnomalies || state > static_cast<std::uint8_t>(media::AnomalyState::ended))
+    return fail(Errc::malformed, "kind {}, state {}", kind, state);
+  if (event.to <= event.from)
+    return fail(Errc::malformed, "from {} to {} us", event.from.count(), event.to.count());
+  event.kind = static_cast<media::Anomaly>(kind);
+  event.state = static_cast<media::AnomalyState>(state);
+  return event;
 }
 
 Result<void> write_packet_head(ByteWriter& out, const media::Packet& packet, bool segment_start) {

@@ -28,6 +28,9 @@ Result<std::shared_ptr<const media::Track>> read_track(ByteReader& in);
 Result<void> write_ladder(ByteWriter& out, const media::Ladder& ladder);
 Result<media::Ladder> read_ladder(ByteReader& in);  // one that validate() takes
 
+Result<void> write_anomaly(ByteWriter& out, const media::AnomalyEvent& event);
+Result<media::AnomalyEvent> read_anomaly(ByteReader& in);
+
 struct PacketHead {
   media::Packet packet;  // without its payload
   bool segment_start = false;

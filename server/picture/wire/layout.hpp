@@ -11,6 +11,7 @@
 //                  video: name, u8 codec, u32 height, u8 rate, u32 bit rate, u32 vbv ms, u8 bit
 //                         depth, u8 range, u8 B-frames, name preset, name tune
 //                  audio: name, u8 codec, u8 channels, u32 bit rate, i8 loudness, u8 source
+//                  then u32 each: shortest black, frozen, bars, silence in us; frozen noise
 //   source_track   a track
 //   source_packet  a packet
 //   discontinuity, drain, drained   empty
@@ -21,6 +22,8 @@
 //                  8  8 decode errors     28  8 CPU ms               name, u64 encoded, u64 shed
 //                 16  8 packets dropped   36  8 memory in bytes
 //   notice         u8 level, name event, prose text
+//   anomaly        0  1 kind               2  8 from, us of channel time
+//                  1  1 state             10  8 to
 //
 //   a track        0  4 id                 9  1 kind of facts: 0 none, 1 video, 2 audio
 //                  4  1 codec             10  4 length of the config record, then that
@@ -71,6 +74,7 @@ enum class Type : std::uint8_t {
   heartbeat = 0x84,
   notice = 0x85,
   drained = 0x86,
+  anomaly = 0x88,
 };
 std::optional<Type> type_of(std::uint8_t byte);
 std::string_view name_of(Type type);

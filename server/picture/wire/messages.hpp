@@ -89,6 +89,9 @@ struct Notice {
 struct Drained {
   bool operator==(const Drained&) const = default;
 };
-using FromWorker = std::variant<WorkerHello, RungTrack, RungPacket, Heartbeat, Notice, Drained>;
+// Black, frozen, bars, silence: media::AnomalyEvent, in the order of `to` for each kind. One that
+// goes on is told again every few seconds.
+using FromWorker = std::variant<WorkerHello, RungTrack, RungPacket, Heartbeat, Notice, Drained,
+                                media::AnomalyEvent>;
 
 }  // namespace kapok::wire

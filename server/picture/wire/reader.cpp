@@ -145,6 +145,10 @@ Result<FromWorker> read_from_worker(const Frame& frame) {
     }
     case Type::drained:
       return whole<FromWorker>(in, Drained{});
+    case Type::anomaly: {
+      const media::AnomalyEvent event = KAPOK_TRY(read_anomaly(in));
+      return whole<FromWorker>(in, event);
+    }
     default:
       return fail(Errc::malformed, "goes to a worker, never comes from one");
   }
@@ -179,6 +183,7 @@ std::optional<Type> type_of(std::uint8_t byte) {
     case Type::heartbeat:
     case Type::notice:
     case Type::drained:
+    case Type::anomaly:
       return type;
   }
   return std::nullopt;
@@ -210,6 +215,8 @@ std::string_view name_of(Type type) {
       return "notice";
     case Type::drained:
       return "drained";
+    case Type::anomaly:
+      return "anomaly";
   }
   return "unknown";
 }

@@ -102,6 +102,9 @@ media::Ladder ladder() {
   audio.loudness = -23;
   audio.source = 3;
   ladder.audio.push_back(audio);
+  ladder.detect.frozen = microseconds(0);
+  ladder.detect.black = milliseconds(1500);
+  ladder.detect.frozen_noise = 7;
   return ladder;
 }
 
@@ -149,17 +152,22 @@ TEST(Wire, WhatIsSentToAWorkerArrivesAsItWasHoweverItIsCut) {
   }
 }
 
+media::AnomalyEvent frozen() {
+  return {media::Anomaly::frozen, media::AnomalyState::goes_on, seconds(1'790'000'000),
+          seconds(1'790'000'007)};
+}
+
 TEST(Wire, WhatAWorkerSaysArrivesAsItWas) {
   const WorkerHello hello{kVersion, "ffmpeg", "software"};
   const Heartbeat beat{100, 1, 2, 340, 5600, 700'000'000, {{"720p", 98, 3}, {"stereo", 55, 0}}};
   const Notice notice{LogLevel::warn, "rung.left_out", "2160p: above the source"};
-  const Bytes sent =
-      written<FromWorker>({hello, RungTrack{"720p", hdr_track()},
-                           RungPacket{"720p", packet_of(80'000)}, beat, notice, Drained{}});
+  const Bytes sent = written<FromWorker>({hello, RungTrack{"720p", hdr_track()},
+                                          RungPacket{"720p", packet_of(80'000)}, beat, notice,
+                                          Drained{}, frozen()});
   for (const std::size_t step : {std::size_t{1}, SIZE_MAX}) {
     const auto got = read<FromWorker>(sent, step);
     ASSERT_TRUE(got) << got.error().message;
-    ASSERT_EQ(got->size(), 6U);
+    ASSERT_EQ(got->size(), 7U);
     EXPECT_EQ(std::get<WorkerHello>((*got)[0]), hello);
     EXPECT_EQ(std::get<RungTrack>((*got)[1]).rung, "720p");
     expect_same(*std::get<RungTrack>((*got)[1]).track, *hdr_track());
@@ -168,6 +176,7 @@ TEST(Wire, WhatAWorkerSaysArrivesAsItWas) {
     EXPECT_EQ(std::get<Heartbeat>((*got)[3]), beat);
     EXPECT_EQ(std::get<Notice>((*got)[4]), notice);
     EXPECT_TRUE(std::holds_alternative<Drained>((*got)[5]));
+    EXPECT_EQ(std::get<media::AnomalyEvent>((*got)[6]), frozen());
   }
 }
 
@@ -267,6 +276,16 @@ TEST(Wire, LyingFieldsAreRefused) {
   EXPECT_EQ(
       refusal<FromWorker>(hello, written<FromWorker>({Notice{LogLevel::info, "a b", ""}})).code,
       Errc::malformed);
+  const auto anomaly_with = [&](auto change) {
+    media::AnomalyEvent event = frozen();
+    change(event);
+    return refusal<FromWorker>(hello, written<FromWorker>({event})).code;
+  };
+  using media::AnomalyEvent;
+  EXPECT_EQ(anomaly_with([](AnomalyEvent& e) { e.kind = media::Anomaly(4); }), Errc::malformed);
+  EXPECT_EQ(anomaly_with([](AnomalyEvent& e) { e.state = media::AnomalyState(3); }),
+            Errc::malformed);
+  EXPECT_EQ(anomaly_with([](AnomalyEvent& e) { e.to = e.from; }), Errc::malformed);
 }
 
 TEST(Wire, AMessageThatIsLongerThanItsFieldsIsRefused) {
@@ -298,6 +317,9 @@ TEST(Wire, WhatNoReaderWouldTakeIsNotWritten) {
   media::Packet late = packet_of(1);
   late.pts = {kMaxTicks + 1};
   EXPECT_EQ(encode(SourcePacket{late, false}).error().code, Errc::limit);
+  media::Ladder patient = ladder();
+  patient.detect.black = std::chrono::hours(1);
+  EXPECT_EQ(encode(patient).error().code, Errc::limit);
 }
 
 TEST(Wire, TheLargestPacketPasses) {

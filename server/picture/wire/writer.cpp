@@ -101,6 +101,11 @@ struct Encoder {
     return head.finish();
   }
   Result<Encoded> operator()(const Drained&) { return Head(Type::drained).finish(); }
+  Result<Encoded> operator()(const media::AnomalyEvent& event) {
+    Head head(Type::anomaly);
+    KAPOK_TRY(write_anomaly(head.out, event));
+    return head.finish();
+  }
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ class CountingSink final : public ladder::RungSink {
     std::fprintf(stderr, "%.*s: %.*s\n", static_cast<int>(event.size()), event.data(),
                  static_cast<int>(text.size()), text.data());
   }
+  void anomaly(const media::AnomalyEvent&) override {}
   const std::map<std::string, std::size_t>& bytes() const { return bytes_; }
 
  private:

@@ -53,6 +53,32 @@ export const otherClip = () =>
 export const uhdClip = () =>
   h264({ ...kSmall, name: 'uhd-h264', size: '3840x2160', seconds: 16, bitrate: '25M', preset: 'superfast' });
 
+/** A picture that becomes black, bars, a frozen picture, and itself again, with silence over the first two. */
+export async function eventsClip() {
+  const { size } = kSmall;
+  const drawn = (source, seconds) => ({ input: `${source}s=${size}:r=25:d=${seconds}`, filter: 'null' });
+  const still = { input: `mandelbrot=s=${size}:r=25`, filter: 'trim=end_frame=1,loop=-1:1:0,trim=end_frame=125,setpts=N/25/TB' };
+  const pieces = [drawn('testsrc2=', 4), drawn('color=black:', 3), drawn('smptehdbars=', 4), still, drawn('testsrc2=', 14)];
+  const graph = pieces.map(({ filter }, i) => `[${i}:v]${filter},format=yuv420p,setsar=1[v${i}]`);
+  const path = await make('events-h264', [
+    ...pieces.flatMap(({ input }) => ['-f', 'lavfi', '-i', input]),
+    '-f', 'lavfi', '-i', "aevalsrc='0.1*sin(2*PI*440*t)*(lt(t,5)+gte(t,10))':s=48000:d=30",
+    '-filter_complex', `${graph.join(';')};${pieces.map((_, i) => `[v${i}]`).join('')}concat=n=${pieces.length}[v]`,
+    '-map', '[v]', '-map', `${pieces.length}:a`, ...x264({ fps: 25, bitrate: '1500k', preset: 'ultrafast' }), ...aac,
+  ]);
+  return {
+    path,
+    fps: 25,
+    frames: 750,
+    events: [
+      { kind: 'black', from_s: 4, to_s: 7 },
+      { kind: 'silence', from_s: 5, to_s: 10 },
+      { kind: 'bars', from_s: 7, to_s: 11 },
+      { kind: 'frozen', from_s: 11, to_s: 16 },
+    ],
+  };
+}
+
 /** HEVC Main 10, for Enhanced RTMP and Firefox. */
 export async function hevcClip() {
   const spec = { ...kSmall, name: 'small-hevc', seconds: 48, bitrate: '600k' };
