@@ -24,10 +24,13 @@ std::optional<Arguments> parse(int argc, const char* const* argv, int& exit_code
   app.set_version_flag("--version", std::string(KAPOK_VERSION));
   auto* mode = app.add_option_group("What to do");
   mode->require_option(1);
-  mode->add_flag("--worker", arguments.worker, "Serve the channel at descriptor 3");
+  auto* worker = mode->add_flag("--worker", arguments.worker, "Serve the channel at descriptor 3");
   auto* probe = mode->add_flag("--probe", arguments.probe,
                                "Say what this machine can decode, scale, tone-map and encode");
   app.add_flag("--json", arguments.json, "The probe's answer as JSON")->needs(probe);
+  app.add_flag("--file", arguments.file,
+               "Decode the file at descriptor 4, not the channel's packets")
+      ->needs(worker);
   app.add_option("--record", arguments.record,
                  "Also write what arrives to a new file, for kapok-inspect");
   try {

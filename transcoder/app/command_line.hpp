@@ -9,6 +9,7 @@ namespace kapok::transcoder {
 
 struct Arguments {
   bool worker = false;
+  bool file = false;  // of the worker: decodes descriptor 4
   bool probe = false;
   bool json = false;   // of the probe
   std::string record;  // a file for kapok-inspect

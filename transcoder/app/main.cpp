@@ -16,13 +16,14 @@ namespace kapok::transcoder {
 namespace {
 
 constexpr int kSocket = 3;
+constexpr int kFile = 4;
 
-Result<Made> make_engine(const media::Ladder& ladder, ladder::RungSink& sink) {
+Result<Made> make_engine(const media::Ladder& ladder, ladder::Pace pace, ladder::RungSink& sink) {
   if (ladder.engine != "ffmpeg")
     return fail(Errc::config, "engine {}: this build has only ffmpeg", ladder.engine);
   // Before the sandbox closes: what libraries read at their first use.
   device::probe_software();
-  return Made{KAPOK_TRY(ffmpeg::make_engine(ladder, ladder::EngineOptions{}, sink)), "software"};
+  return Made{KAPOK_TRY(ffmpeg::make_engine(ladder, {.pace = pace}, sink)), "software"};
 }
 
 // Before there is a second thread: none of them is to be interrupted.
@@ -47,7 +48,11 @@ Result<void> serve(const Arguments& arguments) {
   WorkerParts parts;
   parts.socket = kSocket;
   parts.stop = KAPOK_TRY(signal_descriptor());
-  parts.make_engine = make_engine;
+  if (arguments.file) parts.file = kFile;
+  const ladder::Pace pace = arguments.file ? ladder::Pace::file : ladder::Pace::live;
+  parts.make_engine = [pace](const media::Ladder& ladder, ladder::RungSink& sink) {
+    return make_engine(ladder, pace, sink);
+  };
   parts.sandbox = close_sandbox;
   if (!arguments.record.empty())
     parts.recording.emplace(KAPOK_TRY(Recording::create(arguments.record)));

@@ -54,7 +54,7 @@ std::optional<wire::Heartbeat> Pulse::beat(MonoTime now, const ladder::EngineSta
   if (done != last_done_ || waits_for_work) moved_ = now;
   last_done_ = done;
   last_given_ = given;
-  if (now - moved_ >= kStuck) return std::nullopt;
+  if (now - moved_ >= stuck_) return std::nullopt;
   beat.cpu_ms = static_cast<std::uint64_t>(cost_.cpu().count());
   beat.memory_bytes = cost_.memory_bytes();
   return beat;

@@ -1,5 +1,5 @@
 // Whether the worker gets on, and what a heartbeat says of it. An engine that was given work and
-// has finished none of it for kStuck counts as stuck: then there is no heartbeat, and the server,
+// has finished none of it for so long counts as stuck: then there is no heartbeat, and the server,
 // hearing none, ends the process. Called from one thread, worked() from another.
 #pragma once
 
@@ -30,12 +30,14 @@ class Pulse {
  public:
   // Longer than the slowest picture on a machine that is overloaded.
   static constexpr seconds kStuck{5};
+  explicit Pulse(nanoseconds stuck = kStuck) : stuck_(stuck) {}
 
   // A source packet was given to the engine.
   void worked() { given_.fetch_add(1, std::memory_order_relaxed); }
   std::optional<wire::Heartbeat> beat(MonoTime now, const ladder::EngineStats& stats);
 
  private:
+  const nanoseconds stuck_;
   ProcessCost cost_;
   std::atomic<std::uint64_t> given_ = 0;
   std::uint64_t last_given_ = 0;

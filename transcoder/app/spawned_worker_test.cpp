@@ -94,7 +94,7 @@ media::Ladder small_ladder() {
   return ladder;
 }
 
-SpawnedWorker::SpawnedWorker(std::vector<std::string> more_arguments) {
+SpawnedWorker::SpawnedWorker(std::vector<std::string> more_arguments, int file) {
   // The test stands in the build folder, the programs in bin/ beside it.
   const std::string program =
       std::filesystem::read_symlink("/proc/self/exe").parent_path() / "bin/kapok-transcoder";
@@ -111,14 +111,17 @@ SpawnedWorker::SpawnedWorker(std::vector<std::string> more_arguments) {
   ::setenv("ASAN_OPTIONS", "detect_leaks=0", 0);
   // ThreadSanitizer does not see how encoders' libraries, built without it, pass pictures on.
   ::setenv("TSAN_OPTIONS", "ignore_noninstrumented_modules=1", 0);
+  const int high = file < 0 ? -1 : ::fcntl(file, F_DUPFD_CLOEXEC, 16);
   pid_ = ::fork();
   if (pid_ == 0) {
     if (ends[1] != 3 && ::dup2(ends[1], 3) < 0) ::_exit(120);
     if (ends[1] == 3) ::fcntl(3, F_SETFD, 0);
+    if (high >= 0 && ::dup2(high, 4) < 0) ::_exit(122);
     ::execv(program.c_str(), arguments.data());
     ::_exit(121);
   }
   ::close(ends[1]);
+  if (high >= 0) ::close(high);
 }
 
 SpawnedWorker::~SpawnedWorker() {

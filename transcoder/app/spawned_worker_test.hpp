@@ -22,7 +22,8 @@ media::Ladder small_ladder();  // "180p"
 
 class SpawnedWorker {
  public:
-  explicit SpawnedWorker(std::vector<std::string> more_arguments = {});
+  // `file`: what it gets as descriptor 4.
+  explicit SpawnedWorker(std::vector<std::string> more_arguments = {}, int file = -1);
   ~SpawnedWorker();
   SpawnedWorker(const SpawnedWorker&) = delete;
   SpawnedWorker& operator=(const SpawnedWorker&) = delete;

@@ -12,15 +12,20 @@ namespace {
 
 // A decoder that hangs must not outlive the server: SIGALRM ends the process.
 constexpr unsigned kTeardownSeconds = 5;
+// Nobody waits for a file's pictures: the slowest encoder at the lowest priority may take its time.
+constexpr seconds kFileStuck{60};
 
 }  // namespace
 
 Worker::Worker(WorkerParts parts)
-    : parts_(std::move(parts)), outbox_(parts_.socket, [this] { return beat(); }) {}
+    : parts_(std::move(parts)),
+      pulse_(parts_.file >= 0 ? nanoseconds(kFileStuck) : nanoseconds(Pulse::kStuck)),
+      outbox_(parts_.socket, [this] { return beat(); }) {}
 
 Worker::~Worker() {
   outbox_.close();
   ::alarm(kTeardownSeconds);
+  file_.reset();
   engine_.reset();
   ::alarm(0);
 }
@@ -28,7 +33,7 @@ Worker::~Worker() {
 Result<void> Worker::run() {
   for (;;) {
     std::array<pollfd, 2> ready{{{parts_.socket, POLLIN, 0}, {parts_.stop, POLLIN, 0}}};
-    if (::poll(ready.data(), ready.size(), -1) < 0) {
+    if (::poll(ready.data(), ready.size(), file_ ? 0 : -1) < 0) {
       if (errno == EINTR) continue;
       return std::unexpected(system_error(errno, "poll"));
     }
@@ -36,8 +41,8 @@ Result<void> Worker::run() {
       drain();
       return {};
     }
-    if (ready[0].revents == 0) continue;
-    Result<Next> next = read();
+    if (ready[0].revents == 0 && !file_) continue;
+    Result<Next> next = ready[0].revents == 0 ? step_file() : read();
     if (!next) {
       // The server learns which version it is that does not fit its own.
       if (next.error().code == Errc::unsupported && !engine_) {
@@ -81,6 +86,8 @@ Result<Worker::Next> Worker::take(wire::ToWorker message) {
     return Next::end;
   }
   if (!engine_) return fail(Errc::malformed, "a source before its ladder");
+  if (const auto* start = std::get_if<wire::FileStart>(&message)) return begin_file(*start);
+  if (file_) return fail(Errc::malformed, "a source beside a file");
   if (const auto* changed = std::get_if<wire::SourceTrack>(&message)) {
     // The other tracks' rungs go on.
     if (const Result<void> taken = engine_->track(changed->track); !taken)
@@ -104,6 +111,27 @@ Result<void> Worker::build(const media::Ladder& ladder) {
   outbox_.greet({wire::kVersion, ladder.engine, made.device});
   notice(LogLevel::info, "worker.sandboxed", closed);
   return {};
+}
+
+Result<Worker::Next> Worker::begin_file(const wire::FileStart& start) {
+  if (parts_.file < 0) return fail(Errc::malformed, "a file that was never opened");
+  if (file_) return fail(Errc::malformed, "a second file");
+  file_ = FileRun::begin(parts_.file, start, *engine_,
+                         [this](const wire::FromWorker& message) { outbox_.say(message); });
+  if (file_) return Next::go_on;
+  outbox_.flush();
+  return Next::end;
+}
+
+Result<Worker::Next> Worker::step_file() {
+  const FileRun::Step step = KAPOK_TRY(file_->step());
+  pulse_.worked();
+  if (step == FileRun::Step::again) return Next::go_on;
+  if (step == FileRun::Step::finished)
+    drain();
+  else
+    outbox_.flush();
+  return Next::end;
 }
 
 void Worker::drain() {

@@ -1,4 +1,5 @@
-// The worker: one channel's packets in through a socket, its rungs out through the same. It ends
+// The worker: one channel's packets in through a socket, or a file's through its descriptor, the
+// rungs out through the socket. It ends
 // when the socket does, when it is asked to drain (by the wire or by SIGTERM) and has, or when
 // something is wrong with it or the peer: the server starts another. Owns no thread but the
 // outbox's; reading and feeding the engine is the caller's thread.
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "server/picture/wire/reader.hpp"
+#include "transcoder/app/file_run.hpp"
 #include "transcoder/app/outbox.hpp"
 #include "transcoder/app/pulse.hpp"
 #include "transcoder/app/recording.hpp"
@@ -30,6 +32,7 @@ using Sandbox = std::function<Result<std::string>()>;
 
 struct WorkerParts {
   int socket = 3;
+  int file = -1;  // to decode instead of what the socket brings
   int stop = -1;  // readable when the worker shall drain and end: a signalfd
   EngineMaker make_engine;
   Sandbox sandbox;
@@ -49,6 +52,8 @@ class Worker final : private ladder::RungSink {
   Result<Next> read();
   Result<Next> take(wire::ToWorker message);
   Result<void> build(const media::Ladder& ladder);
+  Result<Next> begin_file(const wire::FileStart& start);
+  Result<Next> step_file();
   void drain();
   std::optional<wire::Heartbeat> beat();
 
@@ -63,6 +68,7 @@ class Worker final : private ladder::RungSink {
   // The engine ends before the outbox that its threads speak to; ~Worker() sees to the rest.
   Outbox outbox_;
   std::unique_ptr<ladder::Engine> engine_;
+  std::unique_ptr<FileRun> file_;
   wire::Reader<wire::ToWorker> reader_;
 };
 

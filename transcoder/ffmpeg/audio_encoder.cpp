@@ -144,7 +144,14 @@ void AudioEncoder::correct(std::int64_t error) {
 
 Result<void> AudioEncoder::encode(const AVFrame& frame, std::chrono::nanoseconds pts,
                                   MonoTime arrival) {
-  if (!base_) base_ = media::Ticks{samples(pts)};
+  if (!base_) {
+    // At a multiple of its frames since the clock's zero: one that begins anew goes on where the
+    // frames of the one before it lay.
+    const std::int64_t first = samples(pts);
+    const std::int64_t size = std::max(1, context_->frame_size);
+    base_ = media::Ticks{(first + size - 1) / size * size};
+    to_skip_ = base_->count - first;
+  }
   arrival_ = arrival;
   correct(error_of(pts));
   KAPOK_TRY(resample(&frame));

@@ -72,7 +72,7 @@ class AudioEncoder {
   std::optional<media::Ticks> base_;  // of the first sample, in samples since 1970
   std::int64_t written_ = 0;          // samples that went into queued_
   std::int64_t encoded_ = 0;          // samples that left it
-  std::int64_t to_skip_ = 0;          // of an overlap
+  std::int64_t to_skip_ = 0;          // of an overlap, or before the first frame
   std::int64_t resampling_until_ = 0;
   MonoTime arrival_;
   bool announced_ = false;

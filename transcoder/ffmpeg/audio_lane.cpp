@@ -37,7 +37,7 @@ AudioLane::~AudioLane() {
 }
 
 Result<void> AudioLane::check(const media::Track& track) {
-  if (track.audio() == nullptr || avcodec_find_decoder(codec_id(track.codec)) == nullptr)
+  if (track.audio() == nullptr || decoder_of(track) == nullptr)
     return fail(Errc::unsupported, "{} cannot be decoded here", name_of(track.codec));
   return {};
 }
@@ -91,7 +91,7 @@ Result<void> AudioLane::open_decoder() {
   decoder_.reset();
   parser_.reset();
   next_pts_.reset();
-  const AVCodec* codec = avcodec_find_decoder(codec_id(track_->codec));
+  const AVCodec* codec = decoder_of(*track_);
   if (codec == nullptr) return check(*track_);
   ContextPtr context(avcodec_alloc_context3(codec));
   // AC-3 needs none, and its dac3 is nothing that libavcodec reads.
@@ -99,6 +99,8 @@ Result<void> AudioLane::open_decoder() {
     KAPOK_TRY(set_extradata(*context, track_->config.bytes()));
   context->pkt_timebase = {1, static_cast<int>(track_->timescale)};
   context->sample_rate = static_cast<int>(track_->audio()->sample_rate);
+  if (track_->codec == media::Codec::unknown)
+    av_channel_layout_default(&context->ch_layout, track_->audio()->channels);
   if (const int code = avcodec_open2(context.get(), codec, nullptr); code < 0)
     return std::unexpected(av_error(code, codec->name));
   decoder_ = std::move(context);

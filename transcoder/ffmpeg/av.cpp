@@ -119,6 +119,18 @@ AVCodecID codec_id(media::Codec codec) {
   }
 }
 
+const AVCodec* decoder_of(const media::Track& track) {
+  constexpr std::string_view kForeign[] = {
+      "mpeg1video", "mpeg2video", "mpeg4",     "prores",    "dnxhd",     "jpeg2000",  "mjpeg",
+      "vp8",        "vp9",        "ffv1",      "v210",      "pcm_s16le", "pcm_s16be", "pcm_s24le",
+      "pcm_s24be",  "alac",       "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_f64le",
+      "vorbis",     "pcm_bluray", "pcm_dvd",   "s302m",     "dca",
+  };
+  if (track.codec != media::Codec::unknown) return avcodec_find_decoder(codec_id(track.codec));
+  if (std::ranges::find(kForeign, track.codec_string) == std::end(kForeign)) return nullptr;
+  return avcodec_find_decoder_by_name(track.codec_string.c_str());
+}
+
 Result<void> set_extradata(AVCodecContext& context, ByteSpan config) {
   if (config.empty()) return {};
   context.extradata =

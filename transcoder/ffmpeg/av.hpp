@@ -61,6 +61,10 @@ FramePtr share(const AVFrame& frame);
 Error av_error(int code, std::string_view what);
 
 AVCodecID codec_id(media::Codec codec);
+// What decodes a track; null: nothing that we let loose on a stranger's bytes. A track of an
+// unknown codec says in codec_string how libavcodec names it; of those, what studios and archives
+// use.
+const AVCodec* decoder_of(const media::Track& track);
 // A decoder's or encoder's memory for `config`, padded as libav wants it.
 Result<void> set_extradata(AVCodecContext& context, ByteSpan config);
 

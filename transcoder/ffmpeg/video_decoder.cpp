@@ -23,7 +23,7 @@ bool is_oversized(std::uint64_t width, std::uint64_t height) {
 
 Result<void> VideoDecoder::check(const media::Track& track) {
   const media::VideoFacts* facts = track.video();
-  if (facts == nullptr || avcodec_find_decoder(codec_id(track.codec)) == nullptr)
+  if (facts == nullptr || decoder_of(track) == nullptr)
     return fail(Errc::unsupported, "{} cannot be decoded here", name_of(track.codec));
   if (is_oversized(facts->width, facts->height))
     return fail(Errc::limit, "a picture of {}x{} is above {}x{}", facts->width, facts->height,
@@ -35,8 +35,13 @@ Result<std::unique_ptr<VideoDecoder>> VideoDecoder::open(const media::Track& tra
                                                          unsigned threads, Counters& counters) {
   KAPOK_TRY(check(track));
   const media::VideoFacts* facts = track.video();
-  const AVCodec* codec = avcodec_find_decoder(codec_id(track.codec));
+  const AVCodec* codec = decoder_of(track);
   ContextPtr context(avcodec_alloc_context3(codec));
+  if (track.codec == media::Codec::unknown) {
+    // Some bitstreams do not say it themselves.
+    context->width = static_cast<int>(facts->width);
+    context->height = static_cast<int>(facts->height);
+  }
   KAPOK_TRY(set_extradata(*context, track.config.bytes()));
   context->pkt_timebase = {1, static_cast<int>(track.timescale)};
   const bool large = std::uint64_t{facts->width} * facts->height > kLargePixels;

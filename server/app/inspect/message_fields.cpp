@@ -140,6 +140,27 @@ struct Fields {
     out["from_us"] = event.from.count();
     out["to_us"] = event.to.count();
   }
+
+  void operator()(const wire::FileStart& start) {
+    out["from_ns"] = start.from.count();
+    out["segment_ms"] = start.segment.count();
+    out["ceiling_ms"] = start.ceiling.count();
+    out["publish_source"] = start.publish_source;
+  }
+  void operator()(const wire::FileOpened& opened) {
+    out["format"] = opened.format;
+    out["duration_ns"] = opened.duration.count();
+  }
+  void operator()(const wire::FileTrack& file) {
+    out["published"] = file.published;
+    add(out, *file.track);
+  }
+  void operator()(const wire::FilePacket& file) { add(out, file.packet); }
+  void operator()(const wire::FileSegment& segment) { out["at_ns"] = segment.at.count(); }
+  void operator()(const wire::FileRefused& refused) {
+    out["source_unfit"] = refused.why == wire::FileRefused::Why::source_unfit;
+    out["text"] = shown(refused.text);
+  }
 };
 
 }  // namespace

@@ -20,8 +20,8 @@ extern "C" {
 namespace kapok::channel {
 namespace {
 
-// With it a process gets about half the share of one without.
-constexpr int kNiceness = 3;
+// Above what the child shall have: none of its descriptors lies on another's target.
+constexpr int kFirstFree = 16;
 
 // What posix_spawn does in the child before the program is loaded.
 class SpawnPlan {
@@ -38,14 +38,16 @@ class SpawnPlan {
   }
 
   // An error number; 0: none.
-  int make(int socket) {
+  int make(int socket, int input) {
     int error = posix_spawn_file_actions_addopen(&files_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (error == 0) error = posix_spawn_file_actions_adddup2(&files_, STDERR_FILENO, STDOUT_FILENO);
     // Onto itself it clears close-on-exec.
     if (error == 0)
       error = posix_spawn_file_actions_adddup2(&files_, socket, ChildProcess::kSocket);
-    if (error == 0)
-      error = posix_spawn_file_actions_addclosefrom_np(&files_, ChildProcess::kSocket + 1);
+    if (error == 0 && input >= 0)
+      error = posix_spawn_file_actions_adddup2(&files_, input, ChildProcess::kInput);
+    const int last = input >= 0 ? ChildProcess::kInput : ChildProcess::kSocket;
+    if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(&files_, last + 1);
     // We ignore SIGPIPE, and that would be inherited. A group of its own: Ctrl-C is for us, who
     // then let the child finish.
     sigset_t all;
@@ -86,14 +88,17 @@ Result<ChildProcess> ChildProcess::spawn(const boost::asio::any_io_executor& sha
 
   SpawnPlan plan;
   pid_t pid = 0;
-  int error = plan.make(ends[1]);
+  const int socket = ::fcntl(ends[1], F_DUPFD_CLOEXEC, kFirstFree);
+  const int input = program.input < 0 ? -1 : ::fcntl(program.input, F_DUPFD_CLOEXEC, kFirstFree);
+  int error = socket < 0 || (program.input >= 0 && input < 0) ? EMFILE : plan.make(socket, input);
   if (error == 0)
     error = ::posix_spawn(&pid, program.path.c_str(), plan.files(), plan.attributes(),
                           arguments.data(), environ);
-  ::close(ends[1]);
+  for (const int descriptor : {ends[1], socket, input})
+    if (descriptor >= 0) ::close(descriptor);
   if (error != 0) return std::unexpected(system_error(error, "start " + program.path.string()));
   // On a machine that is short of CPU the source goes first. Threads that it makes inherit this.
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), kNiceness);
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), program.niceness);
   // The pid cannot be another's yet: nobody but us reaps it.
   const int watch = ::pidfd_open(pid, 0);
   if (watch < 0) {

@@ -1,6 +1,7 @@
 // One program started as a child, with one end of a socket pair as its fd 3 and our standard error
-// as its own; it inherits nothing else. Its end is awaited through a pidfd, so no SIGCHLD handler
-// is needed and none is disturbed. Lives on one shard. Whoever drops it while it runs kills it.
+// as its own, and, where the program has one, a file to read as fd 4; it inherits nothing else. Its
+// end is awaited through a pidfd, so no SIGCHLD handler is needed and none is disturbed. Lives on
+// one shard. Whoever drops it while it runs kills it.
 #pragma once
 
 #include <sys/types.h>
@@ -21,11 +22,14 @@ namespace kapok::channel {
 struct ChildProgram {
   std::filesystem::path path;
   std::vector<std::string> arguments;  // without the program's own name
+  int input = -1;                      // the caller's; -1: none
+  int niceness = 3;                    // with 3 it gets about half the share of one without
 };
 
 class ChildProcess {
  public:
-  static constexpr int kSocket = 3;  // the fd on the child's side
+  static constexpr int kSocket = 3;  // the fds on the child's side
+  static constexpr int kInput = 4;
 
   // Returns once the program has been loaded. Errors: io (not there, not executable, no room).
   static Result<ChildProcess> spawn(const boost::asio::any_io_executor& shard,

@@ -329,6 +329,10 @@ void Worker::take(Life& life, wire::FromWorker message) {
           },
           [&](const media::AnomalyEvent& event) { rungs_.anomaly(event); },
           [&](wire::Drained&) {},  // its end follows
+          [&](const auto&) {       // about a file, which a channel has not
+            services_.log.error("worker.not_understood", {{"why", "it speaks of a file"}});
+            life.child.kill();
+          },
       },
       message);
 }

@@ -24,6 +24,8 @@ Result<std::string> read_prose(ByteReader& in);
 
 Result<void> write_track(ByteWriter& out, const media::Track& track);
 Result<std::shared_ptr<const media::Track>> read_track(ByteReader& in);
+// Of a file: one of an unknown codec may have facts, and is of their kind.
+Result<std::shared_ptr<const media::Track>> read_file_track(ByteReader& in);
 
 Result<void> write_ladder(ByteWriter& out, const media::Ladder& ladder);
 Result<media::Ladder> read_ladder(ByteReader& in);  // one that validate() takes

@@ -15,6 +15,7 @@
 //   source_track   a track
 //   source_packet  a packet
 //   discontinuity, drain, drained   empty
+//   file_start     0  8 from, ns   8  4 segment, ms   12  4 ceiling, ms   16  1 publish source
 //   worker_hello   0  2 version; then name engine, name device (absent where the version differs)
 //   rung_track     name rung, a track
 //   rung_packet    name rung, a packet
@@ -24,6 +25,11 @@
 //   notice         u8 level, name event, prose text
 //   anomaly        0  1 kind               2  8 from, us of channel time
 //                  1  1 state             10  8 to
+//   file_opened    name format, u64 duration in ns
+//   file_track     u8 published, a track (of codec unknown: with the facts of a picture or sound)
+//   file_packet    a packet
+//   file_segment   0  8 at, ns
+//   file_refused   u8 why, prose text
 //
 //   a track        0  4 id                 9  1 kind of facts: 0 none, 1 video, 2 audio
 //                  4  1 codec             10  4 length of the config record, then that
@@ -68,6 +74,7 @@ enum class Type : std::uint8_t {
   source_packet = 4,
   discontinuity = 5,
   drain = 6,
+  file_start = 7,
   worker_hello = 0x81,
   rung_track = 0x82,
   rung_packet = 0x83,
@@ -75,6 +82,11 @@ enum class Type : std::uint8_t {
   notice = 0x85,
   drained = 0x86,
   anomaly = 0x88,
+  file_opened = 0x90,
+  file_track = 0x91,
+  file_packet = 0x92,
+  file_segment = 0x93,
+  file_refused = 0x94,
 };
 std::optional<Type> type_of(std::uint8_t byte);
 std::string_view name_of(Type type);
@@ -89,11 +101,14 @@ constexpr std::size_t kMaxPlainBodyBytes = media::kMaxConfigBytes + std::size_t{
 // A packet's fields and its rung's name.
 constexpr std::size_t kMaxPacketBodyBytes = media::kMaxPacketBytes + std::size_t{64} * 1024;
 constexpr std::size_t max_body_bytes(Type type) {
-  return type == Type::source_packet || type == Type::rung_packet ? kMaxPacketBodyBytes
-                                                                  : kMaxPlainBodyBytes;
+  return type == Type::source_packet || type == Type::rung_packet || type == Type::file_packet
+             ? kMaxPacketBodyBytes
+             : kMaxPlainBodyBytes;
 }
 // Channel time in any real timescale stays far below (1970 + 100 years at 90 MHz); sums and
 // differences of a few such times cannot overflow.
 constexpr std::int64_t kMaxTicks = std::int64_t{1} << 60;
+// A year of pictures is no file.
+constexpr nanoseconds kMaxFileTime = std::chrono::hours(24 * 366);
 
 }  // namespace kapok::wire

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "server/base/clock.hpp"
 #include "server/base/log.hpp"
 #include "server/media/ladder.hpp"
 #include "server/media/packet.hpp"
@@ -20,6 +21,9 @@ namespace kapok::wire {
 // Raised with every change of a layout: both programs come from one build, so there is one at a
 // time.
 constexpr std::uint16_t kVersion = 2;
+
+// Decode times, and the sound before the first picture, are not negative with it.
+constexpr nanoseconds kFileBegin = seconds(10);
 
 // To the worker. Order: Hello, Ladder, then tracks and packets as a feed has them; a changed track
 // is sent again under its id.
@@ -42,8 +46,17 @@ struct Discontinuity {
 struct Drain {
   bool operator==(const Drain&) const = default;
 };
+// Instead of a source: read the file that the worker was started with, from `from` on, and end with
+// Drained. Times of a file are counted from its first picture, which is at kFileBegin.
+struct FileStart {
+  nanoseconds from = kFileBegin;  // a segment's start of an earlier run, or kFileBegin
+  milliseconds segment{4'000};    // the least that a segment may last, the last one aside
+  milliseconds ceiling{12'000};   // the most
+  bool publish_source = true;  // what can be is sent back as it is, and segments begin at its GOPs
+  bool operator==(const FileStart&) const = default;
+};
 using ToWorker =
-    std::variant<Hello, media::Ladder, SourceTrack, SourcePacket, Discontinuity, Drain>;
+    std::variant<Hello, media::Ladder, SourceTrack, SourcePacket, Discontinuity, Drain, FileStart>;
 
 // From the worker.
 struct WorkerHello {
@@ -89,9 +102,39 @@ struct Notice {
 struct Drained {
   bool operator==(const Drained&) const = default;
 };
+// Of a file: FileOpened, its FileTracks, then FilePackets of those that are published. FileSegment
+// comes before any packet, of whatever rendition, that begins at its time.
+struct FileOpened {
+  std::string format;       // as libavformat names it: "mov", "mxf"
+  nanoseconds duration{0};  // 0: unknown
+  bool operator==(const FileOpened&) const = default;
+};
+struct FileTrack {
+  // A codec that Kapok does not carry is `unknown`, named as libavcodec does in codec_string.
+  std::shared_ptr<const media::Track> track;
+  bool published = false;
+};
+struct FilePacket {
+  media::Packet packet;
+};
+struct FileSegment {
+  nanoseconds at{0};
+  bool operator==(const FileSegment&) const = default;
+};
+// The last message: there is no use in another try with the same FileStart.
+struct FileRefused {
+  enum class Why : std::uint8_t {
+    unreadable,    // it is no video that can be made a ladder of
+    source_unfit,  // it can, without publish_source
+  };
+  Why why = Why::unreadable;
+  std::string text;
+  bool operator==(const FileRefused&) const = default;
+};
 // Black, frozen, bars, silence: media::AnomalyEvent, in the order of `to` for each kind. One that
 // goes on is told again every few seconds.
-using FromWorker = std::variant<WorkerHello, RungTrack, RungPacket, Heartbeat, Notice, Drained,
-                                media::AnomalyEvent>;
+using FromWorker =
+    std::variant<WorkerHello, RungTrack, RungPacket, Heartbeat, Notice, Drained, FileOpened,
+                 FileTrack, FilePacket, FileSegment, FileRefused, media::AnomalyEvent>;
 
 }  // namespace kapok::wire

@@ -81,6 +81,41 @@ Result<Notice> read_notice(ByteReader& in) {
   return notice;
 }
 
+Result<nanoseconds> read_file_time(ByteReader& in) {
+  const std::uint64_t count = KAPOK_TRY(in.u64());
+  if (count > static_cast<std::uint64_t>(kMaxFileTime.count()))
+    return fail(Errc::malformed, "a time of {} ns in a file", count);
+  return nanoseconds(static_cast<std::int64_t>(count));
+}
+
+Result<bool> read_bool(ByteReader& in) {
+  const std::uint8_t byte = KAPOK_TRY(in.u8());
+  if (byte > 1) return fail(Errc::malformed, "{} is neither yes nor no", byte);
+  return byte == 1;
+}
+
+Result<FileStart> read_file_start(ByteReader& in) {
+  FileStart start;
+  start.from = KAPOK_TRY(read_file_time(in));
+  start.segment = milliseconds(KAPOK_TRY(in.u32()));
+  start.ceiling = milliseconds(KAPOK_TRY(in.u32()));
+  start.publish_source = KAPOK_TRY(read_bool(in));
+  if (start.segment <= milliseconds(0) || start.ceiling < start.segment)
+    return fail(Errc::malformed, "segments of {} to {} ms", start.segment.count(),
+                start.ceiling.count());
+  return start;
+}
+
+Result<FileRefused> read_file_refused(ByteReader& in) {
+  FileRefused refused;
+  const std::uint8_t why = KAPOK_TRY(in.u8());
+  if (why > static_cast<std::uint8_t>(FileRefused::Why::source_unfit))
+    return fail(Errc::malformed, "reason {}", why);
+  refused.why = static_cast<FileRefused::Why>(why);
+  refused.text = KAPOK_TRY(read_prose(in));
+  return refused;
+}
+
 Result<ToWorker> read_to_worker(const Frame& frame) {
   ByteReader in(frame.body.bytes());
   switch (frame.type) {
@@ -106,6 +141,10 @@ Result<ToWorker> read_to_worker(const Frame& frame) {
       return whole<ToWorker>(in, Discontinuity{});
     case Type::drain:
       return whole<ToWorker>(in, Drain{});
+    case Type::file_start: {
+      const FileStart start = KAPOK_TRY(read_file_start(in));
+      return whole<ToWorker>(in, start);
+    }
     default:
       return fail(Errc::malformed, "comes from a worker, never to one");
   }
@@ -149,6 +188,35 @@ Result<FromWorker> read_from_worker(const Frame& frame) {
       const media::AnomalyEvent event = KAPOK_TRY(read_anomaly(in));
       return whole<FromWorker>(in, event);
     }
+    case Type::file_opened: {
+      FileOpened opened;
+      opened.format = KAPOK_TRY(read_name(in));
+      opened.duration = KAPOK_TRY(read_file_time(in));
+      return whole<FromWorker>(in, std::move(opened));
+    }
+    case Type::file_track: {
+      FileTrack file;
+      file.published = KAPOK_TRY(read_bool(in));
+      file.track = KAPOK_TRY(read_file_track(in));
+      if (file.published && !media::is_packaged(file.track->codec))
+        return fail(Errc::malformed, "{} cannot be published", name_of(file.track->codec));
+      return whole<FromWorker>(in, std::move(file));
+    }
+    case Type::file_packet: {
+      FilePacket file;
+      bool segment_start = false;
+      file.packet = KAPOK_TRY(read_packet(in, frame, segment_start));
+      if (segment_start) return fail(Errc::malformed, "a file's segments begin by file_segment");
+      return file;
+    }
+    case Type::file_segment: {
+      const FileSegment segment{KAPOK_TRY(read_file_time(in))};
+      return whole<FromWorker>(in, segment);
+    }
+    case Type::file_refused: {
+      FileRefused refused = KAPOK_TRY(read_file_refused(in));
+      return whole<FromWorker>(in, std::move(refused));
+    }
     default:
       return fail(Errc::malformed, "goes to a worker, never comes from one");
   }
@@ -177,6 +245,7 @@ std::optional<Type> type_of(std::uint8_t byte) {
     case Type::source_packet:
     case Type::discontinuity:
     case Type::drain:
+    case Type::file_start:
     case Type::worker_hello:
     case Type::rung_track:
     case Type::rung_packet:
@@ -184,6 +253,11 @@ std::optional<Type> type_of(std::uint8_t byte) {
     case Type::notice:
     case Type::drained:
     case Type::anomaly:
+    case Type::file_opened:
+    case Type::file_track:
+    case Type::file_packet:
+    case Type::file_segment:
+    case Type::file_refused:
       return type;
   }
   return std::nullopt;
@@ -217,6 +291,18 @@ std::string_view name_of(Type type) {
       return "drained";
     case Type::anomaly:
       return "anomaly";
+    case Type::file_start:
+      return "file_start";
+    case Type::file_opened:
+      return "file_opened";
+    case Type::file_track:
+      return "file_track";
+    case Type::file_packet:
+      return "file_packet";
+    case Type::file_segment:
+      return "file_segment";
+    case Type::file_refused:
+      return "file_refused";
   }
   return "unknown";
 }

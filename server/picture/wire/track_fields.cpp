@@ -155,7 +155,11 @@ Result<void> write_track(ByteWriter& out, const media::Track& track) {
   return {};
 }
 
-Result<std::shared_ptr<const media::Track>> read_track(ByteReader& in) {
+namespace {
+
+enum class Foreign : std::uint8_t { refused, allowed };
+
+Result<std::shared_ptr<const media::Track>> read_track(ByteReader& in, Foreign foreign) {
   auto track = std::make_shared<media::Track>();
   track->id = KAPOK_TRY(in.u32());
   const std::uint8_t codec = KAPOK_TRY(in.u8());
@@ -175,6 +179,7 @@ Result<std::shared_ptr<const media::Track>> read_track(ByteReader& in) {
   if (!is_plain(track->codec_string) || !is_plain(track->language))
     return fail(Errc::malformed, "a codec string or language with foreign characters");
   const auto wanted = [&](media::TrackKind facts) -> Result<void> {
+    if (foreign == Foreign::allowed && track->codec == media::Codec::unknown) track->kind = facts;
     if (track->kind == facts) return {};
     return fail(Errc::malformed, "facts that a {} track has not", media::name_of(track->codec));
   };
@@ -192,6 +197,15 @@ Result<std::shared_ptr<const media::Track>> read_track(ByteReader& in) {
     default:
       return fail(Errc::malformed, "facts of kind {}", kind);
   }
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const media::Track>> read_track(ByteReader& in) {
+  return read_track(in, Foreign::refused);
+}
+Result<std::shared_ptr<const media::Track>> read_file_track(ByteReader& in) {
+  return read_track(in, Foreign::allowed);
 }
 
 }  // namespace kapok::wire

@@ -180,6 +180,35 @@ TEST(Wire, WhatAWorkerSaysArrivesAsItWas) {
   }
 }
 
+TEST(Wire, WhatIsSaidOfAFileArrivesAsItWas) {
+  const FileStart start{seconds(14), milliseconds(4000), milliseconds(12'000), false};
+  const auto to = read<ToWorker>(written<ToWorker>({Hello{}, ladder(), start}));
+  ASSERT_TRUE(to) << to.error().message;
+  EXPECT_EQ(std::get<FileStart>((*to)[2]), start);
+
+  media::Track foreign = *hdr_track();
+  foreign.codec = media::Codec::unknown;
+  foreign.codec_string = "prores";
+  const FileOpened opened{"mxf", seconds(5400)};
+  const FileRefused refused{FileRefused::Why::source_unfit, "open GOPs"};
+  const auto from = read<FromWorker>(
+      written<FromWorker>({WorkerHello{}, opened, FileTrack{hdr_track(), true},
+                           FileTrack{std::make_shared<const media::Track>(foreign), false},
+                           FileSegment{seconds(14)}, FilePacket{packet_of(300)}, refused}));
+  ASSERT_TRUE(from) << from.error().message;
+  ASSERT_EQ(from->size(), 7U);
+  EXPECT_EQ(std::get<FileOpened>((*from)[1]), opened);
+  EXPECT_TRUE(std::get<FileTrack>((*from)[2]).published);
+  expect_same(*std::get<FileTrack>((*from)[2]).track, *hdr_track());
+  const FileTrack& other = std::get<FileTrack>((*from)[3]);
+  EXPECT_FALSE(other.published);
+  EXPECT_EQ(other.track->kind, media::TrackKind::video);
+  EXPECT_EQ(other.track->facts, foreign.facts);
+  EXPECT_EQ(std::get<FileSegment>((*from)[4]).at, seconds(14));
+  expect_same(std::get<FilePacket>((*from)[5]).packet, packet_of(300));
+  EXPECT_EQ(std::get<FileRefused>((*from)[6]), refused);
+}
+
 TEST(Wire, APayloadIsNotCopiedOnTheWayOut) {
   const media::Packet packet = packet_of(50'000);
   const Result<Encoded> encoded = encode(SourcePacket{packet, false});
@@ -286,6 +315,24 @@ TEST(Wire, LyingFieldsAreRefused) {
   EXPECT_EQ(anomaly_with([](AnomalyEvent& e) { e.state = media::AnomalyState(3); }),
             Errc::malformed);
   EXPECT_EQ(anomaly_with([](AnomalyEvent& e) { e.to = e.from; }), Errc::malformed);
+}
+
+TEST(Wire, LyingFieldsAboutAFileAreRefused) {
+  const Bytes hello = written<FromWorker>({WorkerHello{}});
+  const auto refused = [&](const FromWorker& message) {
+    return refusal<FromWorker>(hello, written<FromWorker>({message})).code;
+  };
+  EXPECT_EQ(refused(FileOpened{"mov", kMaxFileTime + nanoseconds(1)}), Errc::malformed);
+  EXPECT_EQ(refused(FileSegment{nanoseconds(-1)}), Errc::malformed);
+  media::Track foreign = *hdr_track();
+  foreign.codec = media::Codec::unknown;
+  const auto track = std::make_shared<const media::Track>(foreign);
+  EXPECT_EQ(refused(FileTrack{track, true}), Errc::malformed) << "what is not carried is published";
+  EXPECT_EQ(refused(RungTrack{"720p", track}), Errc::malformed) << "a rung is always of a codec";
+  const Bytes to = written<ToWorker>({Hello{}});
+  for (const FileStart& start :
+       {FileStart{.segment = milliseconds(0)}, FileStart{.ceiling = milliseconds(1)}})
+    EXPECT_EQ(refusal<ToWorker>(to, written<ToWorker>({start})).code, Errc::malformed);
 }
 
 TEST(Wire, AMessageThatIsLongerThanItsFieldsIsRefused) {

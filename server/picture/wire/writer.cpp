@@ -106,6 +106,43 @@ struct Encoder {
     KAPOK_TRY(write_anomaly(head.out, event));
     return head.finish();
   }
+
+  Result<Encoded> operator()(const FileStart& start) {
+    Head head(Type::file_start);
+    head.out.u64(static_cast<std::uint64_t>(start.from.count()));
+    head.out.u32(static_cast<std::uint32_t>(start.segment.count()));
+    head.out.u32(static_cast<std::uint32_t>(start.ceiling.count()));
+    head.out.u8(start.publish_source);
+    return head.finish();
+  }
+  Result<Encoded> operator()(const FileOpened& opened) {
+    Head head(Type::file_opened);
+    KAPOK_TRY(write_name(head.out, opened.format));
+    head.out.u64(static_cast<std::uint64_t>(opened.duration.count()));
+    return head.finish();
+  }
+  Result<Encoded> operator()(const FileTrack& file) {
+    Head head(Type::file_track);
+    head.out.u8(file.published);
+    KAPOK_TRY(write_track(head.out, *file.track));
+    return head.finish();
+  }
+  Result<Encoded> operator()(const FilePacket& file) {
+    Head head(Type::file_packet);
+    KAPOK_TRY(write_packet_head(head.out, file.packet, false));
+    return head.finish(file.packet.payload);
+  }
+  Result<Encoded> operator()(const FileSegment& segment) {
+    Head head(Type::file_segment);
+    head.out.u64(static_cast<std::uint64_t>(segment.at.count()));
+    return head.finish();
+  }
+  Result<Encoded> operator()(const FileRefused& refused) {
+    Head head(Type::file_refused);
+    head.out.u8(static_cast<std::uint8_t>(refused.why));
+    write_prose(head.out, refused.text);
+    return head.finish();
+  }
 };
 
 }  // namespace
