@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <pugixml.hpp>
 #include <tuple>
 #include <vector>
 
+#include "server/picture/packaging/closed_window.hpp"
 #include "server/picture/packaging/listing.hpp"
 
 namespace kapok::packaging {
@@ -72,11 +74,9 @@ unsigned channel_configuration(unsigned channels) {
   }
 }
 
-void write_representation(pugi::xml_node set, const Era& era, const RenditionListing& listing) {
+pugi::xml_node write_representation(pugi::xml_node set, const RenditionListing& listing) {
   const RenditionInfo& info = listing.info;
   const media::Track& track = *listing.init->track;
-  const std::int64_t start =
-      media::from_microseconds(era.start_utc.time_since_epoch(), info.timescale).count;
   pugi::xml_node node = set.append_child("Representation");
   node.append_attribute("id") = info.id.c_str();
   node.append_attribute("bandwidth") = info.bandwidth;
@@ -97,6 +97,14 @@ void write_representation(pugi::xml_node set, const Era& era, const RenditionLis
       descriptor(node, "AudioChannelConfiguration", "urn:mpeg:mpegB:cicp:ChannelConfiguration",
                  channel_configuration(audio->channels));
   }
+  return node;
+}
+
+void write_live(pugi::xml_node set, const Era& era, const RenditionListing& listing) {
+  const RenditionInfo& info = listing.info;
+  const std::int64_t start =
+      media::from_microseconds(era.start_utc.time_since_epoch(), info.timescale).count;
+  pugi::xml_node node = write_representation(set, listing);
   pugi::xml_node reference = node.append_child("ProducerReferenceTime");
   reference.append_attribute("id") = 0;
   reference.append_attribute("inband") = "false";
@@ -212,12 +220,10 @@ pugi::xml_node write_set(pugi::xml_node period, const Set& members) {
   return set;
 }
 
-void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListing* before) {
-  pugi::xml_node period = mpd.append_child("Period");
-  period.append_attribute("id") = fmt::format("era-{}", listing.era.id).c_str();
-  period.append_attribute("start") = xs_duration(listing.era.start_utc.time_since_epoch()).c_str();
-  if (listing.duration)
-    period.append_attribute("duration") = xs_duration(*listing.duration).c_str();
+using MemberWriter = std::function<void(pugi::xml_node set, const RenditionListing& member)>;
+
+void write_sets(pugi::xml_node period, const EraListing& listing, const EraListing* before,
+                const MemberWriter& write_member) {
   std::vector<Set> videos = sets_of(listing, media::TrackKind::video);
   std::vector<Set> sounds = sets_of(listing, media::TrackKind::audio);
   std::ranges::sort(
@@ -238,8 +244,7 @@ void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListin
     pugi::xml_node role = set.append_child("Role");
     role.append_attribute("schemeIdUri") = "urn:mpeg:dash:role:2011";
     role.append_attribute("value") = main ? "main" : "alternate";
-    for (const RenditionListing* member : members.members)
-      write_representation(set, listing.era, *member);
+    for (const RenditionListing* member : members.members) write_member(set, *member);
   };
   for (const Set& set : videos) write(set, true);
   // A rung and what it was made of are the same sound.
@@ -248,6 +253,48 @@ void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListin
     const RenditionInfo& info = set.members.front()->info;
     const bool same = info.rung != first.rung && info.language == first.language;
     write(set, &set == &sounds.front() || same);
+  }
+}
+
+void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListing* before) {
+  pugi::xml_node period = mpd.append_child("Period");
+  period.append_attribute("id") = fmt::format("era-{}", listing.era.id).c_str();
+  period.append_attribute("start") = xs_duration(listing.era.start_utc.time_since_epoch()).c_str();
+  if (listing.duration)
+    period.append_attribute("duration") = xs_duration(*listing.duration).c_str();
+  write_sets(period, listing, before, [&](pugi::xml_node set, const RenditionListing& member) {
+    write_live(set, listing.era, member);
+  });
+}
+
+// Each segment with its own time: a file's GOPs are as long as its encoder pleased.
+void write_closed(pugi::xml_node set, const ClosedItem& item, const ClosedRendition& rendition) {
+  const RenditionInfo& info = rendition.info;
+  pugi::xml_node segments =
+      write_representation(set, {info, rendition.init}).append_child("SegmentTemplate");
+  segments.append_attribute("timescale") = info.timescale;
+  segments.append_attribute("startNumber") = 1;
+  segments.append_attribute("presentationTimeOffset") =
+      media::rescale(item.begin, item.timescale, info.timescale).count;
+  segments.append_attribute("initialization") =
+      fmt::format("{}/{}", info.id, rendition.init->name).c_str();
+  segments.append_attribute("media") =
+      fmt::format("{}/{}$Number$.m4s", info.id, segment_name_prefix(item.run)).c_str();
+  pugi::xml_node timeline = segments.append_child("SegmentTimeline");
+  pugi::xml_node last;
+  std::int64_t repeats = 0;
+  Ticks next{-1};
+  for (const ClosedSegment& segment : rendition.segments) {
+    if (last && segment.start == next && last.attribute("d").as_llong() == segment.duration.count) {
+      if (repeats++ == 0) last.append_attribute("r") = 0;
+      last.attribute("r") = repeats;
+    } else {
+      last = timeline.append_child("S");
+      if (segment.start != next) last.append_attribute("t") = segment.start.count;
+      last.append_attribute("d") = segment.duration.count;
+      repeats = 0;
+    }
+    next = segment.start + segment.duration;
   }
 }
 
@@ -310,6 +357,41 @@ std::string write_dash_manifest(const std::vector<EraListing>& eras, UtcTime pub
   for (std::size_t i = 0; i < eras.size(); ++i)
     write_period(mpd, eras[i], i > 0 ? &eras[i - 1] : nullptr);
   write_utc_timing(mpd);
+  TextWriter writer;
+  document.save(writer, " ", pugi::format_indent, pugi::encoding_utf8);
+  return std::move(writer.text);
+}
+
+std::string write_static_manifest(const ClosedItem& item, microseconds duration) {
+  microseconds longest{0};
+  EraListing listing;
+  for (const ClosedRendition& rendition : item.renditions) {
+    listing.renditions.push_back({rendition.info, rendition.init});
+    for (const ClosedSegment& segment : rendition.segments)
+      longest =
+          std::max(longest, media::to_microseconds(segment.duration, rendition.info.timescale));
+  }
+  pugi::xml_document document;
+  pugi::xml_node declaration = document.append_child(pugi::node_declaration);
+  declaration.append_attribute("version") = "1.0";
+  declaration.append_attribute("encoding") = "UTF-8";
+  pugi::xml_node mpd = document.append_child("MPD");
+  mpd.append_attribute("xmlns") = "urn:mpeg:dash:schema:mpd:2011";
+  // [ISO/IEC 23009-1 8.4] the "live" profile is what SegmentTemplate is called, static or not.
+  mpd.append_attribute("profiles") = "urn:mpeg:dash:profile:isoff-live:2011";
+  mpd.append_attribute("type") = "static";
+  mpd.append_attribute("mediaPresentationDuration") = xs_duration(duration).c_str();
+  mpd.append_attribute("minBufferTime") = "PT2S";
+  mpd.append_attribute("maxSegmentDuration") = xs_duration(longest).c_str();
+  pugi::xml_node period = mpd.append_child("Period");
+  period.append_attribute("id") = "0";
+  period.append_attribute("start") = "PT0S";
+  write_sets(period, listing, nullptr, [&](pugi::xml_node set, const RenditionListing& member) {
+    const auto found = std::ranges::find_if(item.renditions, [&](const auto& rendition) {
+      return rendition.info.id == member.info.id;
+    });
+    write_closed(set, item, *found);
+  });
   TextWriter writer;
   document.save(writer, " ", pugi::format_indent, pugi::encoding_utf8);
   return std::move(writer.text);
