@@ -57,8 +57,8 @@ export const uhdClip = () =>
 export async function eventsClip() {
   const { size } = kSmall;
   const drawn = (source, seconds) => ({ input: `${source}s=${size}:r=25:d=${seconds}`, filter: 'null' });
-  const still = { input: `mandelbrot=s=${size}:r=25`, filter: 'trim=end_frame=1,loop=-1:1:0,trim=end_frame=125,setpts=N/25/TB' };
-  const pieces = [drawn('testsrc2=', 4), drawn('color=black:', 3), drawn('smptehdbars=', 4), still, drawn('testsrc2=', 14)];
+  const still = { input: `mandelbrot=s=${size}:r=25`, filter: 'trim=end_frame=1,loop=-1:1:0,trim=end_frame=150,setpts=N/25/TB' };
+  const pieces = [drawn('testsrc2=', 4), drawn('color=black:', 3), drawn('smptehdbars=', 4), still, drawn('testsrc2=', 13)];
   const graph = pieces.map(({ filter }, i) => `[${i}:v]${filter},format=yuv420p,setsar=1[v${i}]`);
   const path = await make('events-h264', [
     ...pieces.flatMap(({ input }) => ['-f', 'lavfi', '-i', input]),
@@ -74,7 +74,7 @@ export async function eventsClip() {
       { kind: 'black', from_s: 4, to_s: 7 },
       { kind: 'silence', from_s: 5, to_s: 10 },
       { kind: 'bars', from_s: 7, to_s: 11 },
-      { kind: 'frozen', from_s: 11, to_s: 16 },
+      { kind: 'frozen', from_s: 11, to_s: 17 },
     ],
   };
 }
