@@ -28,6 +28,7 @@ json::object definition(const media::VideoRung& rung) {
   out["b_frames"] = rung.b_frames;
   out["preset"] = text(rung.preset);
   out["tune"] = text(rung.tune);
+  out["bin"] = text(rung.bin);
   return out;
 }
 

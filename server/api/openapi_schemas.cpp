@@ -77,7 +77,7 @@ std::string_view openapi_schemas() {
     "name": {"type": "string"}, "engine": {"type": "string"}, "device": {"type": "string"},
     "video": {"type": "array", "items": {"type": "object",
       "required": ["name", "codec", "height", "rate", "bit_rate", "vbv_ms", "bit_depth", "range",
-        "b_frames", "preset", "tune"], "additionalProperties": false, "properties": {
+        "b_frames", "preset", "tune", "bin"], "additionalProperties": false, "properties": {
         "name": {"type": "string"},
         "codec": {"type": "string", "enum": ["avc", "hevc", "av1"]},
         "height": {"type": "integer"},
@@ -86,7 +86,8 @@ std::string_view openapi_schemas() {
         "bit_depth": {"type": "integer", "enum": [8, 10]},
         "range": {"type": "string", "enum": ["keep", "sdr"]},
         "b_frames": {"type": "integer"},
-        "preset": {"type": "string"}, "tune": {"type": "string"}}}},
+        "preset": {"type": "string"}, "tune": {"type": "string"},
+        "bin": {"type": "string", "description": "A graph of the operator's own, for GStreamer"}}}},
     "audio": {"type": "array", "items": {"type": "object",
       "required": ["name", "codec", "channels", "bit_rate", "loudness"],
       "additionalProperties": false, "properties": {

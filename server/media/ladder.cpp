@@ -43,6 +43,13 @@ Result<void> validate_encoder_word(std::string_view word, std::string_view field
   return {};
 }
 
+Result<void> validate_bin(std::string_view bin) {
+  const bool fits = bin.size() <= kMaxBinText &&
+                    std::ranges::all_of(bin, [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (!fits) return fail(Errc::config, "bin is not printable ASCII of at most {}", kMaxBinText);
+  return {};
+}
+
 }  // namespace
 
 Result<void> validate(const VideoRung& rung) {
@@ -64,7 +71,8 @@ Result<void> validate(const VideoRung& rung) {
                 "range keep needs bit_depth 10 (HDR in 8 bits shows bands); or say range sdr");
   if (rung.b_frames > kMaxBFrames) return fail(Errc::config, "b_frames is above {}", kMaxBFrames);
   KAPOK_TRY(validate_encoder_word(rung.preset, "preset"));
-  return validate_encoder_word(rung.tune, "tune");
+  KAPOK_TRY(validate_encoder_word(rung.tune, "tune"));
+  return validate_bin(rung.bin);
 }
 
 Result<void> validate(const AudioRung& rung) {
@@ -88,8 +96,8 @@ Result<void> validate(const Ladder& ladder) {
     return fail(Errc::config, "the ladder has more than {} video or {} audio rungs", kMaxVideoRungs,
                 kMaxAudioRungs);
   if (!is_valid_id(ladder.name)) return fail(Errc::config, "the ladder's name is not an id");
-  if (ladder.engine != "ffmpeg")
-    return fail(Errc::config, "engine \"{}\" is not ffmpeg", ladder.engine);
+  if (ladder.engine != "ffmpeg" && ladder.engine != "gstreamer")
+    return fail(Errc::config, "engine \"{}\" is neither ffmpeg nor gstreamer", ladder.engine);
   if (!is_valid_id(ladder.device)) return fail(Errc::config, "device is not an id");
   KAPOK_TRY(validate(ladder.detect));
   std::set<std::string_view> names;
@@ -102,6 +110,8 @@ Result<void> validate(const Ladder& ladder) {
   };
   for (const VideoRung& rung : ladder.video) {
     KAPOK_TRY(check(rung));
+    if (!rung.bin.empty() && ladder.engine != "gstreamer")
+      return fail(Errc::config, "{}: bin is for engine = \"gstreamer\" only", rung.name);
     const auto other = std::ranges::find(ladder.video, rung.codec, &VideoRung::codec);
     if (other->range != rung.range)
       return fail(Errc::config,

@@ -26,6 +26,7 @@ constexpr std::uint32_t kMinVbvMs = 100;                // two frames at 25/s an
 constexpr std::uint32_t kMaxVbvMs = 10'000;             // more is as good as no bound
 constexpr std::uint8_t kMaxBFrames = 8;
 constexpr std::size_t kMaxEncoderWord = 32;  // a preset's or tune's length
+constexpr std::size_t kMaxBinText = 1024;    // a graph that takes more has no place in a setting
 // [EBU R 128] broadcasts are at -23, streams at -14 to -18; outside of this range it is a mistake.
 constexpr std::int32_t kMinLoudness = -40;
 constexpr std::int32_t kMaxLoudness = -9;
@@ -51,6 +52,10 @@ struct VideoRung {
   std::uint8_t b_frames = 0;
   std::string preset;  // the encoder's own word; empty: the engine's choice
   std::string tune;
+  // GStreamer only: a graph of an operator's own, from the source's pictures to this rung's codec,
+  // in the language of gst-launch-1.0; empty: the engine's (docs/operations.md, "A graph of your
+  // own").
+  std::string bin;
   bool operator==(const VideoRung&) const = default;
 };
 

@@ -62,6 +62,23 @@ TEST(Ladder, ErrorsNameTheRung) {
   EXPECT_NE(why(ladder).find("1080p: tune"), std::string::npos);
 }
 
+TEST(Ladder, AGraphOfOnesOwnIsForGstreamerAndPrintable) {
+  Ladder ladder = two_rungs();
+  ladder.video[1].bin = "videoscale ! video/x-raw,height=720 ! x264enc";
+  EXPECT_EQ(why(ladder), "720p: bin is for engine = \"gstreamer\" only");
+  ladder.engine = "gstreamer";
+  EXPECT_EQ(why(ladder), "");
+  for (const std::string& bad : {std::string("x264enc\n"), std::string("x264enc \xc3\xa9"),
+                                 std::string(kMaxBinText + 1, 'x')}) {
+    ladder.video[1].bin = bad;
+    EXPECT_EQ(why(ladder), "720p: bin is not printable ASCII of at most 1024") << bad;
+  }
+  ladder.video[1].bin = std::string(kMaxBinText, 'x');
+  EXPECT_EQ(why(ladder), "");
+  ladder.engine = "other";
+  EXPECT_EQ(why(ladder), "engine \"other\" is neither ffmpeg nor gstreamer");
+}
+
 TEST(Ladder, RungsAboveTheSourceAreLeftOut) {
   VideoFacts source;
   source.width = 1280;

@@ -11,6 +11,7 @@
 #include "transcoder/app/worker.hpp"
 #include "transcoder/device/probe.hpp"
 #include "transcoder/ffmpeg/engine.hpp"
+#include "transcoder/gstreamer/engine.hpp"
 
 namespace kapok::transcoder {
 namespace {
@@ -19,8 +20,10 @@ constexpr int kSocket = 3;
 constexpr int kFile = 4;
 
 Result<Made> make_engine(const media::Ladder& ladder, ladder::Pace pace, ladder::RungSink& sink) {
-  if (ladder.engine != "ffmpeg")
-    return fail(Errc::config, "engine {}: this build has only ffmpeg", ladder.engine);
+  if (ladder.engine == "gstreamer") {
+    auto made = KAPOK_TRY(gstreamer::make_engine(ladder, {.pace = pace}, sink));
+    return Made{std::move(made.engine), std::move(made.device)};
+  }
   // Before the sandbox closes: what libraries read at their first use.
   device::probe_software();
   return Made{KAPOK_TRY(ffmpeg::make_engine(ladder, {.pace = pace}, sink)), "software"};

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,8 +52,8 @@ constexpr std::array kAllowed{
     // threads
     SYS_futex, SYS_set_robust_list, SYS_get_robust_list, SYS_set_tid_address, SYS_rseq,
     SYS_membarrier, SYS_gettid, SYS_getpid, SYS_exit, SYS_exit_group, SYS_sched_yield,
-    SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_sched_getparam, SYS_sched_getscheduler,
-    SYS_sched_get_priority_max, SYS_sched_get_priority_min, SYS_getcpu,
+    SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_sched_setattr, SYS_sched_getparam,
+    SYS_sched_getscheduler, SYS_sched_get_priority_max, SYS_sched_get_priority_min, SYS_getcpu,
     // signals
     SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_restart_syscall,
     // time and facts
@@ -91,18 +92,23 @@ std::vector<sock_filter> filter() {
   // Files do not exist, as far as a library that looks for one is concerned.
   program.push_back(unless(SYS_openat));
   program.push_back(finish(errno_action(EACCES)));
-  // Threads, not processes; and of prctl the thread's name alone. The low word of the first
+  // Threads, not processes; and of prctl the thread's name alone. The low word of an
   // argument: both architectures are little-endian.
-  const auto allow_if_first = [&](long number, sock_filter test) {
+  const auto allow_if = [&](long number, std::size_t argument, sock_filter test) {
     program.push_back(
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(number), 0, 4));
-    program.push_back(load(offsetof(seccomp_data, args)));
+    program.push_back(load(offsetof(seccomp_data, args) + argument * sizeof(std::uint64_t)));
     program.push_back(test);
     program.push_back(finish(SECCOMP_RET_ALLOW));
     program.push_back(finish(errno_action(EPERM)));
   };
-  allow_if_first(SYS_clone, BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1));
-  allow_if_first(SYS_prctl, unless(PR_SET_NAME));
+  allow_if(SYS_clone, 0, BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1));
+  allow_if(SYS_prctl, 0, unless(PR_SET_NAME));
+  // GStreamer's pools of buffers wake each other through a pair of sockets that ends in this
+  // process.
+  allow_if(SYS_socketpair, 0, unless(AF_UNIX));
+  // Up to F_SETFL: flags of descriptors, nothing that signals or locks.
+  allow_if(SYS_fcntl, 1, BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, F_SETFL, 1, 0));
   program.push_back(finish(errno_action(EPERM)));
   return program;
 }

@@ -54,6 +54,22 @@ TEST(Sandbox, NoSocketCanBeHad) {
   ::close(ends[1]);
 }
 
+TEST(Sandbox, APairOfSocketsThatEndsHereIsAllowed) {
+  EXPECT_EQ(closed_in([] {
+              int pair[2];
+              if (::socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return 1;
+              if (::fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0) return 2;
+              if (::fcntl(pair[0], F_SETOWN, ::getppid()) == 0) return 3;
+              return ::write(pair[0], "x", 1) == 1 ? 0 : 4;
+            }),
+            0);
+  EXPECT_EQ(closed_in([] {
+              int pair[2];
+              return refused(::socketpair(AF_NETLINK, SOCK_RAW, 0, pair));
+            }),
+            0);
+}
+
 TEST(Sandbox, NoOtherProgramNorProcess) {
   EXPECT_EQ(closed_in([] {
               char* const arguments[] = {nullptr};

@@ -16,6 +16,7 @@ extern "C" {
 #include "transcoder/ffmpeg/picture_graph.hpp"
 #include "transcoder/ffmpeg/video_decoder.hpp"
 #include "transcoder/ffmpeg/video_encoder.hpp"
+#include "transcoder/gstreamer/toolbox.hpp"
 
 namespace kapok::device {
 
@@ -136,7 +137,8 @@ Result<void> filter(ladder::Tones tones) {
 
 ProbeRow row(std::string_view device, std::string_view task, std::string_view codec,
              const Result<void>& done) {
-  return {.device = std::string(device),
+  return {.engine = "ffmpeg",
+          .device = std::string(device),
           .task = std::string(task),
           .codec = std::string(codec),
           .works = done.has_value(),
@@ -182,6 +184,21 @@ void probe_device(const Kind& kind, std::vector<ProbeRow>& rows) {
   if (kind.codes) each_codec("encode");
 }
 
+void probe_gstreamer(std::vector<ProbeRow>& rows) {
+  const gstreamer::Toolbox toolbox("auto");
+  for (const gstreamer::Tried& one : toolbox.tried()) {
+    std::string codec;
+    if (one.codec != Codec::unknown) codec = name_of(one.codec);
+    if (one.bit_depth != 8) codec += fmt::format("-{}", one.bit_depth);
+    rows.push_back({.engine = "gstreamer",
+                    .device = one.device,
+                    .task = one.task,
+                    .codec = std::move(codec),
+                    .works = one.reason.empty(),
+                    .reason = one.reason.empty() ? "" : one.element + ": " + one.reason});
+  }
+}
+
 }  // namespace
 
 std::vector<ProbeRow> probe_software() {
@@ -205,13 +222,15 @@ std::vector<ProbeRow> probe_software() {
 std::vector<ProbeRow> probe() {
   std::vector<ProbeRow> rows = probe_software();
   for (const Kind& kind : kKinds) probe_device(kind, rows);
+  probe_gstreamer(rows);
   return rows;
 }
 
 std::string as_table(const std::vector<ProbeRow>& rows) {
-  std::string text = fmt::format("{:<10}{:<10}{:<7}{}\n", "device", "task", "codec", "works");
+  constexpr const char* kLine = "{:<11}{:<10}{:<10}{:<9}{}\n";
+  std::string text = fmt::format(fmt::runtime(kLine), "engine", "device", "task", "codec", "works");
   for (const auto& row : rows)
-    text += fmt::format("{:<10}{:<10}{:<7}{}\n", row.device, row.task, row.codec,
+    text += fmt::format(fmt::runtime(kLine), row.engine, row.device, row.task, row.codec,
                         row.works ? "yes" : "no: " + row.reason);
   return text;
 }
@@ -219,7 +238,8 @@ std::string as_table(const std::vector<ProbeRow>& rows) {
 std::string as_json(const std::vector<ProbeRow>& rows) {
   boost::json::array all;
   for (const auto& row : rows) {
-    boost::json::object one{{"device", row.device}, {"task", row.task}, {"works", row.works}};
+    boost::json::object one{
+        {"engine", row.engine}, {"device", row.device}, {"task", row.task}, {"works", row.works}};
     if (!row.codec.empty()) one["codec"] = row.codec;
     if (!row.works) one["reason"] = row.reason;
     all.push_back(std::move(one));

@@ -9,14 +9,15 @@
 namespace kapok::device {
 
 struct ProbeRow {
-  std::string device;  // "software", "nvidia", "vaapi", "qsv", "vulkan"
-  std::string task;    // "decode", "scale", "tone-map", "encode"
-  std::string codec;   // "avc", "hevc", "av1"; empty where the task knows none
+  std::string engine = "ffmpeg";  // or "gstreamer"
+  std::string device;             // "software", "nvidia", "vaapi", "qsv", "vulkan"
+  std::string task;               // "decode", "scale", "tone-map", "encode"
+  std::string codec;  // "avc", "hevc", "hevc-10" (bits), "aac"; empty where the task knows none
   bool works = false;
   std::string reason;  // why not
 };
 
-// Takes a second or two.
+// Of both engines; takes a second or two.
 std::vector<ProbeRow> probe();
 // Of software alone, in a tenth of that. Afterwards libraries have read what they read at their
 // first use (libnuma: /sys), which a sandbox would deny them.

@@ -11,12 +11,6 @@ namespace {
 // Scaling is cheap beside encoding; each planned picture has a thread already.
 constexpr unsigned kMaxFilterThreads = 4;
 
-media::Rational rate_of(const media::VideoRung& rung, media::Rational source) {
-  if (rung.rate == media::RungRate::full || source.numerator == 0) return source;
-  if (source.numerator % 2 == 0) return {source.numerator / 2, source.denominator};
-  return {source.numerator, source.denominator * 2};
-}
-
 }  // namespace
 
 static_assert(media::kMaxVideoRungs <= std::numeric_limits<decltype(Mark::shed)>::digits);
@@ -49,7 +43,7 @@ Pipeline::Pipeline(const media::Ladder& ladder, const media::VideoFacts& source,
     VideoRungSetup setup{.rung = planned.rung,
                          .id = static_cast<media::TrackId>(index + 1),
                          .timescale = timescale,
-                         .frame_rate = rate_of(planned.rung, source.frame_rate),
+                         .frame_rate = ladder::rate_of(planned.rung, source.frame_rate),
                          .threads = threads};
     encoders_.push_back(
         {planned.rung.name, std::make_unique<EncodeStage>(std::move(setup), encoders_.size(),

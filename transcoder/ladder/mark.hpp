@@ -54,6 +54,7 @@ class Marks {
     return started;
   }
   void clear() { marks_.clear(); }
+  std::size_t size() const { return marks_.size(); }
 
  private:
   std::deque<Mark> marks_;

@@ -34,6 +34,12 @@ bool may_derive(const PlannedPicture& picture, const PlannedPicture& parent) {
 
 }  // namespace
 
+media::Rational rate_of(const media::VideoRung& rung, media::Rational source) {
+  if (rung.rate == media::RungRate::full || source.numerator == 0) return source;
+  if (source.numerator % 2 == 0) return {source.numerator / 2, source.denominator};
+  return {source.numerator, source.denominator * 2};
+}
+
 Plan plan_video(const media::Ladder& ladder, const media::VideoFacts& source) {
   media::Ladder video = ladder;
   video.audio.clear();

@@ -40,6 +40,9 @@ struct Plan {
   std::vector<media::RungLeftOut> left_out;
 };
 
+// Of the rung's frames.
+media::Rational rate_of(const media::VideoRung& rung, media::Rational source);
+
 Plan plan_video(const media::Ladder& ladder, const media::VideoFacts& source);
 
 }  // namespace kapok::ladder

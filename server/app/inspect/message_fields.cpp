@@ -84,7 +84,8 @@ struct Fields {
                        {"sdr", rung.range == media::RungRange::sdr},
                        {"b_frames", rung.b_frames},
                        {"preset", rung.preset},
-                       {"tune", rung.tune}});
+                       {"tune", rung.tune},
+                       {"bin", rung.bin}});
     for (const media::AudioRung& rung : ladder.audio)
       rungs.push_back({{"rung", rung.name},
                        {"codec", media::name_of(rung.codec)},

@@ -177,7 +177,7 @@ constexpr KeySpec kChannel[] = {
 
 #define KAPOK_KEY(member) [](Record r) -> Target { return &r.as<media::Ladder>().member; }
 constexpr KeySpec kLadder[] = {
-    {"engine", KAPOK_KEY(engine), "What encodes: ffmpeg.", kReload},
+    {"engine", KAPOK_KEY(engine), "What encodes: ffmpeg or gstreamer.", kReload},
     {"device", KAPOK_KEY(device), "Where: auto takes the best that this machine has.", kReload},
     {"detect.black", KAPOK_KEY(detect.black),
      "Black that lasts so long is told as an event; \"0s\": not looked for.", kReload, Form::any, 0,
@@ -218,6 +218,11 @@ constexpr KeySpec kVideoRung[] = {
      media::kMaxBFrames},
     {"preset", KAPOK_KEY(preset), "The encoder's own word for speed against quality.", kReload},
     {"tune", KAPOK_KEY(tune), "The encoder's own word for the kind of picture.", kReload},
+    {"bin", KAPOK_KEY(bin),
+     "With engine gstreamer: a graph of your own from the source's pictures to this rung's codec, "
+     "as "
+     "gst-launch-1.0 reads it (\"videoscale ! video/x-raw,width=1280,height=720 ! x264enc\").",
+     kReload},
 };
 #undef KAPOK_KEY
 

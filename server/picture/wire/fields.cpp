@@ -37,7 +37,11 @@ Result<void> write_rung(ByteWriter& out, const media::VideoRung& rung) {
   out.u8(static_cast<std::uint8_t>(rung.range));
   out.u8(rung.b_frames);
   KAPOK_TRY(write_name(out, rung.preset));
-  return write_name(out, rung.tune);
+  KAPOK_TRY(write_name(out, rung.tune));
+  if (rung.bin.size() > kMaxProseBytes)
+    return fail(Errc::limit, "a bin of {} bytes", rung.bin.size());
+  write_prose(out, rung.bin);
+  return {};
 }
 
 Result<media::VideoRung> read_video_rung(ByteReader& in) {
@@ -53,6 +57,7 @@ Result<media::VideoRung> read_video_rung(ByteReader& in) {
   rung.b_frames = KAPOK_TRY(in.u8());
   rung.preset = KAPOK_TRY(read_name(in));
   rung.tune = KAPOK_TRY(read_name(in));
+  rung.bin = KAPOK_TRY(read_prose(in));
   if (rate > static_cast<std::uint8_t>(media::RungRate::half) ||
       range > static_cast<std::uint8_t>(media::RungRange::sdr))
     return fail(Errc::malformed, "rung {}: rate {}, range {}", rung.name, rate, range);

@@ -9,7 +9,7 @@
 //   hello          0  2 version (this much holds for every version)
 //   ladder         name, name engine, name device; u8 video rungs, u8 audio rungs; then each
 //                  video: name, u8 codec, u32 height, u8 rate, u32 bit rate, u32 vbv ms, u8 bit
-//                         depth, u8 range, u8 B-frames, name preset, name tune
+//                         depth, u8 range, u8 B-frames, name preset, name tune, prose bin
 //                  audio: name, u8 codec, u8 channels, u32 bit rate, i8 loudness, u8 source
 //                  then u32 each: shortest black, frozen, bars, silence in us; frozen noise
 //   source_track   a track

@@ -96,6 +96,10 @@ media::Ladder ladder() {
   video.rate = media::RungRate::half;
   video.preset = "veryfast";
   ladder.video.push_back(video);
+  video.name = "own";
+  video.bin = "videoscale ! video/x-raw,height=720 ! x264enc bitrate=3000";
+  ladder.engine = "gstreamer";
+  ladder.video.push_back(video);
   media::AudioRung audio;
   audio.name = "stereo";
   audio.bit_rate = 128'000;
