@@ -114,7 +114,8 @@ std::string_view openapi_schemas() {
   "additionalProperties": false, "properties": {
     "state": {"type": "string", "enum": ["idle", "starting", "running", "waiting", "draining"],
       "description": "waiting: it has ended and will be started again"},
-    "engine": {"type": "string"}, "device": {"type": "string"},
+    "engine": {"type": "string"}, "device": {"type": "string",
+      "description": "Where it works now: software, nvidia:1; another after a device failed"},
     "since": {"type": ["string", "null"], "format": "date-time"},
     "restarts": {"type": "integer", "description": "After an end that nobody asked for"},
     "hangs": {"type": "integer", "description": "Of them, those that gave no sign of life"},

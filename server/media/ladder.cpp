@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "server/base/ids.hpp"
+#include "server/media/device.hpp"
 
 namespace kapok::media {
 namespace {
@@ -98,7 +99,7 @@ Result<void> validate(const Ladder& ladder) {
   if (!is_valid_id(ladder.name)) return fail(Errc::config, "the ladder's name is not an id");
   if (ladder.engine != "ffmpeg" && ladder.engine != "gstreamer")
     return fail(Errc::config, "engine \"{}\" is neither ffmpeg nor gstreamer", ladder.engine);
-  if (!is_valid_id(ladder.device)) return fail(Errc::config, "device is not an id");
+  KAPOK_TRY(parse_device_wish(ladder.device));
   KAPOK_TRY(validate(ladder.detect));
   std::set<std::string_view> names;
   const auto check = [&](const auto& rung) -> Result<void> {

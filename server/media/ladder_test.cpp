@@ -30,6 +30,16 @@ TEST(Ladder, WholeIsAccepted) {
   EXPECT_EQ(why(two_rungs()), "");
 }
 
+TEST(Ladder, ItsDeviceIsOneOfTheWordsThatThereAre) {
+  Ladder ladder = two_rungs();
+  for (const char* word : {"auto", "software", "nvidia", "vulkan:1"}) {
+    ladder.device = word;
+    EXPECT_EQ(why(ladder), "") << word;
+  }
+  ladder.device = "cuda";
+  EXPECT_NE(why(ladder).find("nvidia"), std::string::npos) << why(ladder);
+}
+
 TEST(Ladder, NamesAreUniqueAndNotTheSources) {
   for (const char* name : {"source", "source-2", "audio-zh", "Big", "", "720p"}) {
     Ladder ladder = two_rungs();

@@ -13,6 +13,7 @@ struct Arguments {
   bool probe = false;
   bool json = false;   // of the probe
   std::string record;  // a file for kapok-inspect
+  std::string busy;    // devices that other channels use: device::parse_load()
 };
 
 // Absent: `exit_code` is what the program ends with, what there was to say has been printed.

@@ -3,12 +3,14 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
 #include "transcoder/app/command_line.hpp"
 #include "transcoder/app/sandbox.hpp"
 #include "transcoder/app/worker.hpp"
+#include "transcoder/device/choice.hpp"
 #include "transcoder/device/probe.hpp"
 #include "transcoder/ffmpeg/engine.hpp"
 #include "transcoder/gstreamer/engine.hpp"
@@ -19,14 +21,28 @@ namespace {
 constexpr int kSocket = 3;
 constexpr int kFile = 4;
 
-Result<Made> make_engine(const media::Ladder& ladder, ladder::Pace pace, ladder::RungSink& sink) {
+Profile profile_of(const std::vector<ffmpeg::Path>& paths) {
+  if (paths.empty()) return Profile::software;
+  const bool processor =
+      std::ranges::all_of(paths, [](const ffmpeg::Path& path) { return path.is_processor; });
+  return processor ? Profile::processor : Profile::gpu;
+}
+
+Result<Made> make_engine(const device::Load& load, ladder::Pace pace, const media::Ladder& ladder,
+                         ladder::RungSink& sink) {
   if (ladder.engine == "gstreamer") {
     auto made = KAPOK_TRY(gstreamer::make_engine(ladder, {.pace = pace}, sink));
     return Made{std::move(made.engine), std::move(made.device)};
   }
-  // Before the sandbox closes: what libraries read at their first use.
-  device::probe_software();
-  return Made{KAPOK_TRY(ffmpeg::make_engine(ladder, {.pace = pace}, sink)), "software"};
+  // Before the sandbox closes: what libraries and drivers read at their first use.
+  const device::Samples samples;
+  device::probe_device({}, samples);
+  auto paths = KAPOK_TRY(device::choose(ladder, load, samples));
+  const Profile profile = profile_of(paths);
+  if (profile == Profile::gpu) sink.notice(LogLevel::info, "worker.files", close_files(profile));
+  auto engine = KAPOK_TRY(ffmpeg::make_engine(ladder, {.pace = pace}, sink, std::move(paths)));
+  std::string device = engine->stats().device;
+  return Made{std::move(engine), std::move(device), profile};
 }
 
 // Before there is a second thread: none of them is to be interrupted.
@@ -52,9 +68,10 @@ Result<void> serve(const Arguments& arguments) {
   parts.socket = kSocket;
   parts.stop = KAPOK_TRY(signal_descriptor());
   if (arguments.file) parts.file = kFile;
-  const ladder::Pace pace = arguments.file ? ladder::Pace::file : ladder::Pace::live;
-  parts.make_engine = [pace](const media::Ladder& ladder, ladder::RungSink& sink) {
-    return make_engine(ladder, pace, sink);
+  parts.make_engine = [load = KAPOK_TRY(device::parse_load(arguments.busy)),
+                       pace = arguments.file ? ladder::Pace::file : ladder::Pace::live](
+                          const media::Ladder& ladder, ladder::RungSink& sink) {
+    return make_engine(load, pace, ladder, sink);
   };
   parts.sandbox = close_sandbox;
   if (!arguments.record.empty())

@@ -8,9 +8,17 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <thread>
 
 #include "server/picture/wire/layout.hpp"
+#include "transcoder/app/sandbox.hpp"
 #include "transcoder/app/spawned_worker_test.hpp"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define KAPOK_SANITIZED
+#endif
+#endif
 
 namespace kapok::transcoder {
 namespace {
@@ -144,6 +152,73 @@ TEST(KapokTranscoder, GstreamerAndAGraphOfAnOperatorWorkInsideTheSandbox) {
   for (const wire::Notice& notice : all_of<wire::Notice>(said))
     if (notice.level >= LogLevel::error)
       EXPECT_EQ(notice.text, "wrong: bin: no element \"nosuchelement\"");
+}
+
+#if !defined(KAPOK_SANITIZED)
+// 8K and a rung of 1080 lines: within 1.2 GiB of memory, and of address space within the bound.
+TEST(KapokTranscoder, MemoryOf8kStaysWithinItsBounds) {
+  media::Ladder ladder = small_ladder();
+  ladder.video[0].height = 1080;
+  ladder.video[0].bit_rate = 4'000'000;
+  const TestClip clip = make_clip("7680x4320", 20);
+  SpawnedWorker worker;
+  worker.feed(clip, ladder);
+  std::size_t packets = 0;
+  std::string status;
+  while (const std::optional<wire::FromWorker> message = worker.next()) {
+    if (const auto* beat = std::get_if<wire::Heartbeat>(&*message))
+      EXPECT_LT(beat->memory_bytes, std::uint64_t{1200} * 1024 * 1024);
+    if (const auto* notice = std::get_if<wire::Notice>(&*message))
+      EXPECT_LT(notice->level, LogLevel::error) << notice->event << ": " << notice->text;
+    if (!std::holds_alternative<wire::RungPacket>(*message)) continue;
+    if (++packets == 1) worker.send(wire::Drain{});
+    const std::string now = read_all("/proc/" + std::to_string(worker.pid()) + "/status");
+    if (now.find("VmPeak:") != std::string::npos) status = now;
+  }
+  EXPECT_EQ(worker.exit_status(), 0);
+  EXPECT_GT(packets, 0U);
+  constexpr std::string_view kPeak = "VmPeak:";
+  const std::size_t at = status.find(kPeak);
+  ASSERT_NE(at, std::string::npos);
+  const std::uint64_t peak_kb = std::stoull(status.substr(at + kPeak.size()));
+  EXPECT_LT(peak_kb * 1024, address_space_for(ladder, std::thread::hardware_concurrency()) / 2)
+      << "room to spare";
+}
+#endif
+
+// Mesa's lavapipe where there is no GPU: drivers are loaded before the sandbox closes, shaders are
+// compiled in it.
+TEST(KapokTranscoder, WorksOnAVulkanDeviceInsideTheSandbox) {
+#if defined(KAPOK_SANITIZED)
+  GTEST_SKIP() << "sanitizers do not know what lavapipe compiles";
+#endif
+  media::Ladder ladder = small_ladder();
+  ladder.device = "vulkan";
+  SpawnedWorker worker;
+  // Half a second: nothing is shed, however slow the machine.
+  const TestClip clip = make_clip("640x360", 25);
+  worker.feed(clip, ladder);
+  worker.send(wire::Drain{});
+  const std::vector<wire::FromWorker> said = worker.rest();
+  EXPECT_EQ(worker.exit_status(), 0);
+  const auto* hello = std::get_if<wire::WorkerHello>(&said.at(0));
+  ASSERT_NE(hello, nullptr);
+  EXPECT_EQ(hello->device, "vulkan:0");
+  EXPECT_EQ(all_of<wire::RungPacket>(said).size(), clip.packets.size());
+  for (const wire::Heartbeat& beat : all_of<wire::Heartbeat>(said))
+    EXPECT_EQ(beat.device, "vulkan:0");
+  for (const wire::Notice& notice : all_of<wire::Notice>(said))
+    EXPECT_LT(notice.level, LogLevel::error) << notice.event << ": " << notice.text;
+}
+
+TEST(KapokTranscoder, RefusesADeviceThatThisMachineHasNot) {
+  SpawnedWorker worker({"--busy", "nvidia:0=1,starting=2"});
+  worker.send(wire::Hello{});
+  media::Ladder ladder = small_ladder();
+  ladder.device = "nvidia:63";
+  worker.send(ladder);
+  EXPECT_TRUE(worker.rest().empty());
+  EXPECT_EQ(WEXITSTATUS(worker.exit_status()), 1);
 }
 
 TEST(KapokTranscoder, GivesSignsOfLifeAndSaysWhatItCosts) {

@@ -42,6 +42,7 @@ std::optional<wire::Heartbeat> Pulse::beat(MonoTime now, const ladder::EngineSta
   beat.decoded = stats.decoded;
   beat.decode_errors = stats.decode_errors;
   beat.dropped = stats.dropped;
+  beat.device = stats.device;
   beat.waiting_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(
       stats.waiting.count(), 0, std::numeric_limits<std::uint32_t>::max()));
   std::uint64_t done = stats.decoded + stats.decode_errors;

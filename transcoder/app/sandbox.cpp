@@ -12,9 +12,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <filesystem>
+#include <span>
 #include <vector>
 
 namespace kapok::transcoder {
@@ -65,7 +68,32 @@ std::uint32_t errno_action(int number) {
   return SECCOMP_RET_ERRNO | (static_cast<std::uint32_t>(number) & SECCOMP_RET_DATA);
 }
 
-std::vector<sock_filter> filter() {
+// What drivers of GPUs do at run time: talk to their nodes, open them for each context anew, load
+// libraries late, wait for fences, map memory that they share with the device. Files are landlock's
+// to close then.
+constexpr std::array kAllowedForGpu{
+#if defined(__x86_64__)
+    SYS_open,         SYS_access,         SYS_readlink,
+    SYS_stat,         SYS_lstat,          SYS_eventfd,
+    SYS_epoll_wait,   SYS_pipe,
+#endif
+    SYS_openat,       SYS_faccessat,      SYS_faccessat2,
+    SYS_readlinkat,   SYS_newfstatat,     SYS_statx,
+    SYS_getdents64,   SYS_ioctl,          SYS_fcntl,
+    SYS_dup,          SYS_dup3,           SYS_pipe2,
+    SYS_eventfd2,     SYS_epoll_create1,  SYS_epoll_ctl,
+    SYS_epoll_pwait,  SYS_timerfd_create, SYS_timerfd_settime,
+    SYS_memfd_create, SYS_ftruncate,      SYS_fallocate,
+    SYS_fstatfs,      SYS_mlock,          SYS_munlock,
+    SYS_msync,        SYS_kcmp,           SYS_prlimit64,
+    SYS_getcwd,       SYS_getppid,        SYS_sched_setscheduler,
+    SYS_sched_getattr};
+
+// What lavapipe makes of memory that others could map: anonymous files.
+constexpr std::array kAllowedForProcessor{SYS_memfd_create, SYS_ftruncate, SYS_fcntl, SYS_fallocate,
+                                          SYS_dup};
+
+std::vector<sock_filter> filter(Profile profile) {
   const auto load = [](std::size_t offset) -> sock_filter {
     return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
   };
@@ -82,10 +110,15 @@ std::vector<sock_filter> filter() {
       finish(SECCOMP_RET_KILL_PROCESS),
       load(offsetof(seccomp_data, nr)),
   };
-  for (const long number : kAllowed) {
-    program.push_back(unless(static_cast<std::uint32_t>(number)));
-    program.push_back(finish(SECCOMP_RET_ALLOW));
-  }
+  const auto allow = [&](std::span<const int> numbers) {
+    for (const int number : numbers) {
+      program.push_back(unless(static_cast<std::uint32_t>(number)));
+      program.push_back(finish(SECCOMP_RET_ALLOW));
+    }
+  };
+  allow(kAllowed);
+  if (profile == Profile::processor) allow(kAllowedForProcessor);
+  if (profile == Profile::gpu) allow(kAllowedForGpu);
   // What it asks for stands behind a pointer, which a filter cannot follow; libc takes clone then.
   program.push_back(unless(SYS_clone3));
   program.push_back(finish(errno_action(ENOSYS)));
@@ -113,8 +146,8 @@ std::vector<sock_filter> filter() {
   return program;
 }
 
-Result<void> close_system_calls() {
-  std::vector<sock_filter> instructions = filter();
+Result<void> close_system_calls(Profile profile) {
+  std::vector<sock_filter> instructions = filter(profile);
   const sock_fprog program{static_cast<unsigned short>(instructions.size()), instructions.data()};
   // TSYNC: the threads that the engine has started already, too.
   const long failed =
@@ -127,9 +160,53 @@ Result<void> close_system_calls() {
   return {};
 }
 
-// Every right to files and TCP ports that this kernel's version knows, with no rule that gives any
-// back. It binds this thread and those it starts; seccomp already binds all.
-std::string close_landlock() {
+// [landlock(7)] Rights to files by bit.
+constexpr std::uint64_t kExecute = 1 << 0;
+constexpr std::uint64_t kWrite = 1 << 1;
+constexpr std::uint64_t kRead = 1 << 2;
+constexpr std::uint64_t kList = 1 << 3;
+constexpr std::uint64_t kIoctl = 1 << 15;  // from version 5
+
+struct Opened {
+  const char* path;
+  std::uint64_t rights;
+};
+// What drivers open: their nodes, their libraries, and what these read of the machine.
+constexpr Opened kForGpu[] = {
+    {"/dev/dri", kRead | kWrite | kList | kIoctl},
+    {"/usr/lib", kExecute | kRead | kList},
+    {"/lib", kExecute | kRead | kList},
+    {"/usr/share", kRead | kList},
+    {"/etc/ld.so.cache", kRead},
+    {"/etc/vulkan", kRead | kList},
+    {"/sys", kRead | kList},
+    {"/proc/self", kRead | kList},
+    {"/proc/cpuinfo", kRead},
+    {"/proc/meminfo", kRead},
+    {"/proc/devices", kRead},
+    {"/proc/modules", kRead},
+    {"/proc/driver", kRead | kList},
+};
+
+// What is not there on this machine is nothing to open.
+void open_again(int rules, std::uint64_t handled) {
+  const auto open = [&](const std::string& path, std::uint64_t rights) {
+    const int at = ::open(path.c_str(), O_PATH | O_CLOEXEC);
+    if (at < 0) return;
+    const landlock_path_beneath_attr rule{.allowed_access = rights & handled, .parent_fd = at};
+    ::syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    ::close(at);
+  };
+  for (const Opened& each : kForGpu) open(each.path, each.rights);
+  std::error_code none;
+  for (const auto& node : std::filesystem::directory_iterator("/dev", none))
+    if (node.path().filename().string().starts_with("nvidia"))
+      open(node.path(), kRead | kWrite | kIoctl | (node.is_directory(none) ? kList : 0));
+}
+
+// Every right to files and TCP ports that this kernel's version knows; only a GPU's driver gets
+// some back. It binds this thread and those it starts; seccomp binds all.
+std::string close_landlock(Profile profile) {
   const long version =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (version < 1) return fmt::format("no landlock: {}", system_error(errno, "landlock").message);
@@ -144,6 +221,7 @@ std::string close_landlock() {
   const std::size_t size = words * sizeof(std::uint64_t);
   const auto rules = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, size, 0));
   if (rules < 0) return fmt::format("no landlock: {}", system_error(errno, "ruleset").message);
+  if (profile == Profile::gpu) open_again(rules, handled.files);
   const long failed = ::syscall(SYS_landlock_restrict_self, rules, 0);
   const int error = errno;
   ::close(rules);
@@ -151,9 +229,40 @@ std::string close_landlock() {
   return fmt::format("landlock-{}", version);
 }
 
+Result<std::string> bound_address_space(Profile profile, const media::Ladder& ladder) {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  return std::string();  // sanitizers reserve terabytes
+#endif
+#endif
+  // Devices map as much as they like: CUDA reserves the memory of all GPUs and of the machine.
+  if (profile != Profile::software) return std::string();
+  const auto cores = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+  const std::uint64_t bytes = address_space_for(ladder, cores);
+  const rlimit bound{bytes, bytes};
+  if (::setrlimit(RLIMIT_AS, &bound) != 0)
+    return std::unexpected(system_error(errno, "address space"));
+  return fmt::format(" address-space-{}M", bytes >> 20U);
+}
+
 }  // namespace
 
-Result<std::string> close_sandbox() {
+std::string close_files(Profile profile) {
+  // What landlock asks for first.
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return system_error(errno, "no new privileges").message;
+  return close_landlock(profile);
+}
+
+std::uint64_t address_space_for(const media::Ladder& ladder, unsigned cores) {
+  constexpr std::uint64_t kGiB = std::uint64_t{1} << 30U;
+  constexpr std::uint64_t kDecoding = 4 * kGiB;  // of 8K in 10 bits: twenty pictures of 100 MB
+  constexpr std::uint64_t kRung = 2 * kGiB;      // its queue and its encoder, of 8K too
+  constexpr std::uint64_t kCore = kGiB / 2;      // threads: stacks of 8 MiB, heaps of 64 MiB
+  return kDecoding + ladder.video.size() * kRung + cores * kCore;
+}
+
+Result<std::string> close_sandbox(Profile profile, const media::Ladder& ladder) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return std::unexpected(system_error(errno, "no new privileges"));
   // A core file would hold pictures that nobody has published. Also nobody of the same user may
@@ -161,9 +270,11 @@ Result<std::string> close_sandbox() {
   const rlimit none{};
   if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
     return std::unexpected(system_error(errno, "no core files"));
-  const std::string landlock = close_landlock();
-  KAPOK_TRY(close_system_calls());
-  return "no-new-privileges no-core seccomp " + landlock;
+  const std::string memory = KAPOK_TRY(bound_address_space(profile, ladder));
+  // For a GPU's driver files were closed before, see close_files().
+  const std::string landlock = profile == Profile::gpu ? "gpu" : close_landlock(profile);
+  KAPOK_TRY(close_system_calls(profile));
+  return "no-new-privileges no-core seccomp " + landlock + memory;
 }
 
 }  // namespace kapok::transcoder

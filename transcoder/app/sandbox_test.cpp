@@ -2,7 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/landlock.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,14 +18,28 @@
 namespace kapok::transcoder {
 namespace {
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define KAPOK_SANITIZED 1
+#endif
+#endif
+#ifndef KAPOK_SANITIZED
+#define KAPOK_SANITIZED 0
+#endif
+
 constexpr int kCannotClose = 99;
+
+bool close_files_is_possible() {
+  return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
+}
 
 // In a child: this process must stay as it is.
 template <class Attempt>
-int closed_in(Attempt attempt) {
+int closed_in(Attempt attempt, Profile profile = Profile::software) {
   const pid_t child = ::fork();
   if (child == 0) {
-    if (!close_sandbox()) ::_exit(kCannotClose);
+    if (profile == Profile::gpu) close_files(profile);
+    if (!close_sandbox(profile, {})) ::_exit(kCannotClose);
     ::_exit(attempt());
   }
   int status = -1;
@@ -105,7 +123,7 @@ TEST(Sandbox, ThreadsThatWereThereAreClosedInToo) {
       char byte = 0;
       if (::read(before[0], &byte, 1) == 1) could = refused(::open("/etc/passwd", O_RDONLY));
     });
-    const bool closed = close_sandbox().has_value();
+    const bool closed = close_sandbox(Profile::software, {}).has_value();
     if (::write(before[1], "x", 1) != 1) ::_exit(kCannotClose);
     early.join();
     ::_exit(closed ? could : kCannotClose);
@@ -115,6 +133,54 @@ TEST(Sandbox, ThreadsThatWereThereAreClosedInToo) {
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
+
+// A driver may talk to its nodes and load its libraries; all else is closed to it as well.
+TEST(Sandbox, AGpusDriverGetsNodesAndLibrariesAndNothingElse) {
+  const auto closed = [](auto attempt) { return closed_in(attempt, Profile::gpu); };
+  EXPECT_EQ(closed([] { return refused(::socket(AF_INET, SOCK_STREAM, 0)); }), 0);
+  EXPECT_EQ(closed([] { return refused(::socket(AF_UNIX, SOCK_STREAM, 0)); }), 0);
+  EXPECT_EQ(closed([] { return refused(::kill(::getppid(), 0)); }), 0);
+  EXPECT_EQ(closed([] {
+              char* const arguments[] = {nullptr};
+              return refused(::execv("/bin/true", arguments));
+            }),
+            0);
+  EXPECT_EQ(closed([] { return refused(::unlink("/tmp/kapok-sandbox")); }), 0);
+  EXPECT_EQ(closed([] { return ::ioctl(0, FIONREAD, nullptr) < 0 && errno == EPERM ? 1 : 0; }), 0);
+  EXPECT_EQ(closed([] { return refused(::open("/usr/lib/os-release", O_RDONLY)); }), 1);
+  EXPECT_EQ(closed([] { return refused(::open("/proc/self/status", O_RDONLY)); }), 1);
+  const bool landlock = close_files_is_possible();
+  if (!landlock) GTEST_SKIP() << "no landlock: seccomp alone does not tell files apart";
+  EXPECT_EQ(closed([] { return refused(::open("/etc/passwd", O_RDONLY)); }), 0);
+  EXPECT_EQ(closed([] { return refused(::open("/usr/lib/os-release", O_WRONLY)); }), 0);
+  EXPECT_EQ(closed([] { return refused(::open("/tmp/kapok-sandbox", O_WRONLY | O_CREAT, 0600)); }),
+            0);
+}
+
+TEST(Sandbox, AddressSpaceGrowsWithTheLadderAndHolds8k) {
+  constexpr std::uint64_t kGiB = std::uint64_t{1} << 30U;
+  media::Ladder ladder;
+  ladder.video.resize(1);
+  EXPECT_GE(address_space_for(ladder, 1), 6 * kGiB);
+  media::Ladder large;
+  large.video.resize(media::kMaxVideoRungs);
+  EXPECT_GE(address_space_for(large, 1), address_space_for(ladder, 1) + 20 * kGiB);
+  EXPECT_GT(address_space_for(ladder, 64), address_space_for(ladder, 1));
+}
+
+#if !KAPOK_SANITIZED
+TEST(Sandbox, MemoryHasABoundInSoftware) {
+  const auto has = [](std::uint64_t bytes) {
+    void* got =
+        ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return got == MAP_FAILED ? 0 : 1;
+  };
+  constexpr std::uint64_t kGiB = std::uint64_t{1} << 30U;
+  EXPECT_EQ(closed_in([&] { return has(kGiB); }), 1);
+  EXPECT_EQ(closed_in([&] { return has(1024 * kGiB); }), 0);
+  EXPECT_EQ(closed_in([&] { return has(1024 * kGiB); }, Profile::processor), 1);
+}
+#endif
 
 }  // namespace
 }  // namespace kapok::transcoder

@@ -51,11 +51,12 @@ std::vector<std::string_view> nals_of(std::string_view stream) {
 
 }  // namespace
 
-TestClip make_clip() {
-  const std::string stream = output_of(
-      "ffmpeg -v error -f lavfi -i testsrc2=s=640x360:r=50 -frames:v 100 -pix_fmt yuv420p "
+TestClip make_clip(const std::string& size, int pictures) {
+  const std::string stream = output_of(fmt::format(
+      "ffmpeg -v error -f lavfi -i testsrc2=s={}:r=50 -frames:v {} -pix_fmt yuv420p "
       "-c:v libx264 -preset ultrafast -g 25 -keyint_min 25 -sc_threshold 0 -bf 0 -slices 1 "
-      "-f h264 -");
+      "-f h264 -",
+      size, pictures));
   TestClip clip;
   media::ParameterSets sets(media::Codec::avc);
   for (const std::string_view nal : nals_of(stream)) {

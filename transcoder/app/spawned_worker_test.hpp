@@ -12,12 +12,12 @@
 
 namespace kapok::transcoder {
 
-// 100 pictures of 640x360 at 50/s in H.264, a GOP of 25, made by ffmpeg.
+// Pictures at 50/s in H.264, a GOP of 25, made by ffmpeg.
 struct TestClip {
   std::shared_ptr<const media::Track> track;
   std::vector<media::Packet> packets;
 };
-TestClip make_clip();
+TestClip make_clip(const std::string& size = "640x360", int pictures = 100);
 media::Ladder small_ladder();  // "180p"
 
 class SpawnedWorker {

@@ -107,7 +107,7 @@ Result<void> Worker::build(const media::Ladder& ladder) {
   Made made = KAPOK_TRY(parts_.make_engine(ladder, *this));
   engine_ = std::move(made.engine);
   beating_ = engine_.get();
-  const std::string closed = KAPOK_TRY(parts_.sandbox());
+  const std::string closed = KAPOK_TRY(parts_.sandbox(made.profile, ladder));
   outbox_.greet({wire::kVersion, ladder.engine, made.device});
   notice(LogLevel::info, "worker.sandboxed", closed);
   return {};

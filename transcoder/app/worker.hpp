@@ -16,19 +16,21 @@
 #include "transcoder/app/outbox.hpp"
 #include "transcoder/app/pulse.hpp"
 #include "transcoder/app/recording.hpp"
+#include "transcoder/app/sandbox.hpp"
 #include "transcoder/ladder/engine.hpp"
 
 namespace kapok::transcoder {
 
 struct Made {
   std::unique_ptr<ladder::Engine> engine;
-  std::string device;  // what it runs on, for the server's log
+  std::string device;  // what it runs on at first, for the server's log
+  Profile profile = Profile::software;
 };
 // Makes the engine that a ladder asks for. Errors: config, unsupported.
 using EngineMaker = std::function<Result<Made>(const media::Ladder&, ladder::RungSink&)>;
 // Called once the engine stands: from here on the worker reads hostile bitstreams. What was closed
 // is said in a notice.
-using Sandbox = std::function<Result<std::string>()>;
+using Sandbox = std::function<Result<std::string>(Profile, const media::Ladder&)>;
 
 struct WorkerParts {
   int socket = 3;

@@ -2,6 +2,7 @@
 
 extern "C" {
 #include <libavutil/cpu.h>
+#include <libavutil/hwcontext.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/mastering_display_metadata.h>
 #include <libavutil/pixdesc.h>
@@ -18,11 +19,12 @@ extern "C" {
 #if __has_feature(thread_sanitizer)
 extern "C" const char* __tsan_default_suppressions() {
   return "race:libavcodec\nrace:libavutil\nrace:libavfilter\nrace:libsw\nrace:libx26\n"
-         "race:libSvtAv1\nrace:libdav1d\nrace:libzimg\n";
+         "race:libSvtAv1\nrace:libdav1d\nrace:libzimg\nrace:libplacebo\nrace:libvulkan\nrace:"
+         "libLLVM\n";
 }
 #elif __has_feature(address_sanitizer)
 extern "C" const char* __lsan_default_suppressions() {
-  return "leak:libx265\n";
+  return "leak:libx265\nleak:libvulkan\nleak:libLLVM\n";
 }
 #endif
 #endif
@@ -145,7 +147,7 @@ media::VideoFacts facts_of(const AVFrame& frame, const media::VideoFacts& track)
   media::VideoFacts facts = track;
   facts.width = static_cast<std::uint32_t>(frame.width);
   facts.height = static_cast<std::uint32_t>(frame.height);
-  const auto* format = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
+  const auto* format = av_pix_fmt_desc_get(pixels_of(frame));
   if (format != nullptr) facts.bit_depth = static_cast<std::uint8_t>(format->comp[0].depth);
   if (frame.sample_aspect_ratio.num > 0 && frame.sample_aspect_ratio.den > 0)
     facts.sample_aspect = {static_cast<std::uint32_t>(frame.sample_aspect_ratio.num),
@@ -160,9 +162,17 @@ media::VideoFacts facts_of(const AVFrame& frame, const media::VideoFacts& track)
 }
 
 std::size_t bytes_of(const AVFrame& frame) {
-  const int size = av_image_get_buffer_size(static_cast<AVPixelFormat>(frame.format), frame.width,
-                                            frame.height, 1);
+  const int size = av_image_get_buffer_size(pixels_of(frame), frame.width, frame.height, 1);
   return size > 0 ? static_cast<std::size_t>(size) : 0;
+}
+
+bool is_on_device(const AVFrame& frame) {
+  return frame.hw_frames_ctx != nullptr;
+}
+
+AVPixelFormat pixels_of(const AVFrame& frame) {
+  if (!is_on_device(frame)) return static_cast<AVPixelFormat>(frame.format);
+  return reinterpret_cast<const AVHWFramesContext*>(frame.hw_frames_ctx->data)->sw_format;
 }
 
 unsigned usable_cores() {

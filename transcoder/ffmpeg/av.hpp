@@ -73,6 +73,11 @@ Result<void> set_extradata(AVCodecContext& context, ByteSpan config);
 media::VideoFacts facts_of(const AVFrame& frame, const media::VideoFacts& track);
 std::size_t bytes_of(const AVFrame& frame);
 
+// Not in memory: its pixels cannot be looked at, see in_memory().
+bool is_on_device(const AVFrame& frame);
+// The format of the pixels, on a device too.
+AVPixelFormat pixels_of(const AVFrame& frame);
+
 // How many cores this process may use.
 unsigned usable_cores();
 

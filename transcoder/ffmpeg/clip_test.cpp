@@ -198,6 +198,44 @@ double psnr(const std::vector<FramePtr>& a, const std::vector<FramePtr>& b) {
   return 10 * std::log10(peak * peak / std::max(sum / pixels, 1e-9));
 }
 
+double ssim(const std::vector<FramePtr>& a, const std::vector<FramePtr>& b) {
+  if (a.size() != b.size() || a.empty() || a[0]->width != b[0]->width)
+    throw std::runtime_error("pictures that cannot be compared");
+  constexpr int kBlock = 8;
+  constexpr double kPixels = kBlock * kBlock;
+  constexpr double kC1 = 0.01 * 255 * 0.01 * 255;  // [Wang et al. 2004]
+  constexpr double kC2 = 0.03 * 255 * 0.03 * 255;
+  double sum = 0;
+  std::size_t blocks = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    for (int y = 0; y + kBlock <= a[i]->height; y += kBlock)
+      for (int x = 0; x + kBlock <= a[i]->width; x += kBlock) {
+        double s_a = 0;
+        double s_b = 0;
+        double s_aa = 0;
+        double s_bb = 0;
+        double s_ab = 0;
+        for (int row = 0; row < kBlock; ++row)
+          for (int column = 0; column < kBlock; ++column) {
+            const double p = a[i]->data[0][(y + row) * a[i]->linesize[0] + x + column];
+            const double q = b[i]->data[0][(y + row) * b[i]->linesize[0] + x + column];
+            s_a += p;
+            s_b += q;
+            s_aa += p * p;
+            s_bb += q * q;
+            s_ab += p * q;
+          }
+        const double m_a = s_a / kPixels;
+        const double m_b = s_b / kPixels;
+        const double variance = (s_aa + s_bb) / kPixels - m_a * m_a - m_b * m_b;
+        const double covariance = s_ab / kPixels - m_a * m_b;
+        sum += (2 * m_a * m_b + kC1) * (2 * covariance + kC2) /
+               ((m_a * m_a + m_b * m_b + kC1) * (variance + kC2));
+        ++blocks;
+      }
+  return sum / static_cast<double>(blocks);
+}
+
 void feed(ladder::Engine& engine, const Clip& clip) {
   must(engine.track(clip.track));
   for (const auto& packet : clip.packets)

@@ -68,6 +68,8 @@ std::vector<FramePtr> decode(const media::Track& track, const std::vector<media:
 
 // Of the luma of all frames, in dB, for depths of 8 to 10 bits (of the same format).
 double psnr(const std::vector<FramePtr>& a, const std::vector<FramePtr>& b);
+// Of the same, 8 bits: structural similarity over blocks of 8 x 8, 1 for equal pictures.
+double ssim(const std::vector<FramePtr>& a, const std::vector<FramePtr>& b);
 
 void feed(ladder::Engine& engine, const Clip& clip);
 std::vector<std::int64_t> pts_of(const std::vector<media::Packet>& packets);  // sorted

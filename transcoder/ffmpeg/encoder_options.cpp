@@ -82,6 +82,29 @@ void configure_svt(Options& options, const VideoRungSetup& setup, const media::V
   options.set("svtav1-params", params);
 }
 
+// A rung's preset and tune are words of the software encoders: devices encode by their own balance.
+// [nvenc.c, vaapi_encode.c, qsvenc.c] What asks for an IDR is an I picture, as everywhere here.
+void configure_on_device(AVCodecContext& context, Options& options, const VideoRungSetup& setup) {
+  switch (setup.device->row().kind) {
+    case media::DeviceKind::nvidia:
+      options.set("rc", "vbr");
+      options.set("forced-idr", "1");
+      options.set("no-scenecut", "1");
+      options.set("delay", "0");
+      break;
+    case media::DeviceKind::qsv: {
+      // Its GOP has 16 bits, all set for one without an end.
+      constexpr int kEndless = 0xffff;
+      context.gop_size = kEndless;
+      options.set("forced_idr", "1");
+      break;
+    }
+    default:
+      options.set("rc_mode", "VBR");
+      break;
+  }
+}
+
 }  // namespace
 
 const char* encoder_name(media::Codec codec) {
@@ -108,17 +131,16 @@ void configure(AVCodecContext& context, Options& options, const VideoRungSetup& 
   context.thread_count = static_cast<int>(setup.threads);
   context.max_b_frames = rung.b_frames;
   context.flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_CLOSED_GOP;
-  if (rung.codec == media::Codec::av1) {
-    // No key frames but ours, within what its arithmetic takes: 12 days at 50 frames a second.
-    constexpr int kEndless = 50'000'000;
-    context.gop_size = kEndless;
-    return configure_svt(options, setup, light);
-  }
+  // No key frames but ours, within what its arithmetic takes: 12 days at 50 frames a second.
+  constexpr int kEndless = 50'000'000;
+  if (setup.device || rung.codec == media::Codec::av1) context.gop_size = kEndless;
+  if (!setup.device && rung.codec == media::Codec::av1) return configure_svt(options, setup, light);
   context.bit_rate = rung.bit_rate;
   context.rc_max_rate = rung.bit_rate;
   constexpr std::uint64_t kMsPerSecond = 1000;
   context.rc_buffer_size =
       static_cast<int>(std::uint64_t{rung.bit_rate} * rung.vbv_ms / kMsPerSecond);
+  if (setup.device) return configure_on_device(context, options, setup);
   if (rung.codec == media::Codec::avc)
     configure_x264(options, setup);
   else

@@ -1,4 +1,4 @@
-// A rung's settings in the words of libx264, libx265 and libsvtav1.
+// A rung's settings in the words of libx264, libx265 and libsvtav1, and of devices' encoders.
 #pragma once
 
 #include <string>

@@ -35,11 +35,13 @@ struct Sound {
 
 class FfmpegEngine final : public ladder::Engine {
  public:
-  FfmpegEngine(media::Ladder ladder, ladder::EngineOptions options, ladder::RungSink& sink)
+  FfmpegEngine(media::Ladder ladder, ladder::EngineOptions options, std::vector<Path> paths,
+               ladder::RungSink& sink)
       : ladder_(std::move(ladder)),
         log_(sink),
         rungs_(ladder_.video.size() + ladder_.audio.size()),
-        video_(ladder_, options, sink, counters_, std::span(rungs_).first(ladder_.video.size())) {
+        video_(ladder_, options, std::move(paths), sink, counters_,
+               std::span(rungs_).first(ladder_.video.size())) {
     for (const auto& rung : ladder_.audio)
       if (rung.source >= sounds_.size()) sounds_.resize(rung.source + std::size_t{1});
     const bool listens = ladder_.detect.silence.count() > 0;  // to the first
@@ -102,6 +104,7 @@ class FfmpegEngine final : public ladder::Engine {
                               .decode_errors = counters_.decode_errors,
                               .dropped = counters_.dropped,
                               .waiting = video_.waiting(),
+                              .device = video_.device(),
                               .rungs = {}};
     const auto add = [&](const std::string& name) {
       const RungCounters& rung = rungs_[stats.rungs.size()];
@@ -137,14 +140,16 @@ class FfmpegEngine final : public ladder::Engine {
 
 Result<std::unique_ptr<ladder::Engine>> make_engine(media::Ladder ladder,
                                                     ladder::EngineOptions options,
-                                                    ladder::RungSink& sink) {
-  if (ladder.device != "auto" && ladder.device != "software")
-    return fail(Errc::config, "device {}: this build has only software; say auto or software",
-                ladder.device);
+                                                    ladder::RungSink& sink,
+                                                    std::vector<Path> paths) {
+  if (paths.empty() && ladder.device != "auto" && ladder.device != "software")
+    return fail(Errc::unsupported, "device {}: no path leads there", ladder.device);
+  if (paths.empty() || paths.back().device.kind != media::DeviceKind::software)
+    paths.emplace_back();
   if (options.threads == 0) options.threads = usable_cores();
   // SVT-AV1 prints its settings on stderr unless told otherwise; this is the only way to tell it.
   ::setenv("SVT_LOG", "1", 0);  // NOLINT(concurrency-mt-unsafe): before the engine's threads
-  return std::make_unique<FfmpegEngine>(std::move(ladder), options, sink);
+  return std::make_unique<FfmpegEngine>(std::move(ladder), options, std::move(paths), sink);
 }
 
 }  // namespace kapok::ffmpeg

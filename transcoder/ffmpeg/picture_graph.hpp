@@ -1,34 +1,42 @@
-// One step from a picture to a smaller one, through libavfilter: deinterlacing, scaling, mapping of
-// tones. Scaling comes first: mapping 4K costs nine times what mapping 720p does. Used by one
-// thread.
+// One step from a picture to another through libavfilter, in memory, on a device, or from one to
+// the other. Used by one thread.
 #pragma once
 
+#include <memory>
 #include <string>
 
+#include "transcoder/ffmpeg/hw_device.hpp"
 #include "transcoder/ffmpeg/mark.hpp"
 #include "transcoder/ffmpeg/video_decoder.hpp"
-#include "transcoder/ladder/plan.hpp"
 
 namespace kapok::ffmpeg {
 
-// The filters for it, as libavfilter's language has them. `from` tells of the input.
-std::string graph_text(const ladder::PlannedPicture& to, const media::VideoFacts& from);
+struct GraphSetup {
+  std::string text;                  // graph_text()
+  std::shared_ptr<HwDevice> device;  // null: nothing of it is on one
+  media::Timescale timescale = 1;
+  unsigned threads = 1;
+};
 
 class PictureGraph {
  public:
-  PictureGraph(const ladder::PlannedPicture& to, const media::VideoFacts& from,
-               media::Timescale timescale, unsigned threads);
+  explicit PictureGraph(GraphSetup setup);
+  ~PictureGraph();
+  PictureGraph(const PictureGraph&) = delete;
+  PictureGraph& operator=(const PictureGraph&) = delete;
 
   Result<void> put(Picture picture, const OnPicture& out);
   Result<void> finish(const OnPicture& out);
 
  private:
   Result<void> build(const AVFrame& first);
+  Result<void> give(AVFrame* frame);  // null: nothing follows
+  Result<FramePtr> next();            // null: nothing more for now
   Result<void> take(const OnPicture& out);
+  Error failed(int code) const { return av_error(code, setup_.text); }
+  std::unique_lock<std::mutex> lock() const;
 
-  std::string text_;
-  media::Timescale timescale_;
-  unsigned threads_;
+  GraphSetup setup_;
   GraphPtr graph_;
   AVFilterContext* source_ = nullptr;  // in graph_
   AVFilterContext* sink_ = nullptr;

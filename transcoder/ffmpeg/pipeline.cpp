@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "transcoder/ffmpeg/graph_text.hpp"
+
 namespace kapok::ffmpeg {
 
 namespace {
@@ -15,40 +17,69 @@ constexpr unsigned kMaxFilterThreads = 4;
 
 static_assert(media::kMaxVideoRungs <= std::numeric_limits<decltype(Mark::shed)>::digits);
 
-Pipeline::Pipeline(const media::Ladder& ladder, const media::VideoFacts& source,
-                   media::Timescale timescale, unsigned threads, ladder::RungSink& sink,
+void Pipeline::add_steps(const ladder::Plan& plan, const Placement& placement,
+                         const PipelineSetup& setup) {
+  std::vector<media::VideoFacts> made;  // what comes out of each step
+  for (const Step& step : placement.steps) {
+    StepWork work{.step = step,
+                  .to = {},
+                  .from = step.from ? made[*step.from] : setup.source,
+                  .row = row_of(setup.path->device.kind)};
+    media::VideoFacts out = work.from;
+    if (step.picture) {
+      work.to = plan.pictures[*step.picture];
+      // What was mapped already is only scaled, and its parent's filters saw to fields.
+      if (work.to.from) work.to.tones = ladder::Tones::as_source;
+      out.bit_depth = work.to.bit_depth;
+      out.interlaced = false;
+    }
+    const bool on_device = step.touches_device();
+    pictures_.push_back(std::make_unique<PictureStage>(
+        GraphSetup{.text = graph_text(work),
+                   .device = on_device ? setup.path->opened : nullptr,
+                   .timescale = setup.timescale,
+                   .threads = std::min(setup.threads, kMaxFilterThreads)},
+        sink_, on_device ? setup.watch : nullptr));
+    made.push_back(out);
+    if (step.from)
+      pictures_[*step.from]->feed(*pictures_.back());
+    else
+      roots_.push_back(pictures_.back().get());
+  }
+}
+
+Pipeline::Pipeline(const media::Ladder& ladder, const PipelineSetup& setup, ladder::RungSink& sink,
                    std::span<RungCounters> counters)
     : sink_(sink) {
+  const media::VideoFacts& source = setup.source;
   const ladder::Plan plan = ladder::plan_video(ladder, source);
   shedding_ = ladder::Shedding(plan.rungs, source.frame_rate);
   for (const auto& left_out : plan.left_out)
     sink.notice(LogLevel::info, "rung.left_out",
                 fmt::format("{}: {}", left_out.rung, left_out.why));
-  for (const auto& picture : plan.pictures) {
-    media::VideoFacts from = source;
-    if (picture.from) from.interlaced = false;  // its parent's filters saw to it
-    // What was mapped already is only scaled.
-    ladder::PlannedPicture step = picture;
-    if (picture.from) step.tones = ladder::Tones::as_source;
-    pictures_.push_back(std::make_unique<PictureStage>(step, from, timescale,
-                                                       std::min(threads, kMaxFilterThreads), sink));
-    if (picture.from)
-      pictures_[*picture.from]->feed(*pictures_.back());
-    else
-      roots_.push_back(pictures_.back().get());
-  }
-  for (const auto& planned : plan.rungs) {
-    const auto place = std::ranges::find(ladder.video, planned.rung.name, &media::VideoRung::name);
-    const auto index = static_cast<std::size_t>(place - ladder.video.begin());
-    VideoRungSetup setup{.rung = planned.rung,
-                         .id = static_cast<media::TrackId>(index + 1),
-                         .timescale = timescale,
-                         .frame_rate = ladder::rate_of(planned.rung, source.frame_rate),
-                         .threads = threads};
+  const Placement placement = place(plan, *setup.path,
+                                    {.place = setup.decoded,
+                                     .interlaced = source.interlaced,
+                                     .full_range = source.colour.full_range});
+  add_steps(plan, placement, setup);
+  for (std::size_t i = 0; i < plan.rungs.size(); ++i) {
+    const auto& planned = plan.rungs[i];
+    const PlacedRung& placed = placement.rungs[i];
+    const bool on_device = placed.encodes_on == Place::device;
+    const auto in_ladder =
+        std::ranges::find(ladder.video, planned.rung.name, &media::VideoRung::name);
+    const auto index = static_cast<std::size_t>(in_ladder - ladder.video.begin());
+    VideoRungSetup rung{.rung = planned.rung,
+                        .id = static_cast<media::TrackId>(index + 1),
+                        .timescale = setup.timescale,
+                        .frame_rate = ladder::rate_of(planned.rung, source.frame_rate),
+                        .threads = setup.threads,
+                        .device = on_device ? setup.path->opened : nullptr};
     encoders_.push_back(
-        {planned.rung.name, std::make_unique<EncodeStage>(std::move(setup), encoders_.size(),
-                                                          source, sink, counters[index])});
-    pictures_[planned.picture]->feed(*encoders_.back().stage);
+        {planned.rung.name,
+         std::make_unique<EncodeStage>(std::move(rung), encoders_.size(), source, sink,
+                                       counters[index], on_device ? setup.watch : nullptr)});
+    pictures_[placed.step]->feed(*encoders_.back().stage);
   }
 }
 

@@ -8,16 +8,26 @@
 #include <span>
 #include <vector>
 
+#include "transcoder/ffmpeg/placement.hpp"
 #include "transcoder/ffmpeg/stage.hpp"
 #include "transcoder/ladder/shedding.hpp"
 
 namespace kapok::ffmpeg {
 
+struct PipelineSetup {
+  media::VideoFacts source;
+  Place decoded = Place::memory;
+  media::Timescale timescale = 1;
+  unsigned threads = 1;
+  const Path* path = nullptr;
+  DeviceWatch* watch = nullptr;  // of the path's device; outlives the pipeline
+};
+
 class Pipeline {
  public:
   // `counters`: one for each video rung of `ladder`. Left-out rungs are told by notice.
-  Pipeline(const media::Ladder& ladder, const media::VideoFacts& source, media::Timescale timescale,
-           unsigned threads, ladder::RungSink& sink, std::span<RungCounters> counters);
+  Pipeline(const media::Ladder& ladder, const PipelineSetup& setup, ladder::RungSink& sink,
+           std::span<RungCounters> counters);
 
   // `room`: whether what was shed may come back, one thing with each segment.
   void push(Picture picture, ladder::Room room);
@@ -28,6 +38,7 @@ class Pipeline {
   bool shed();
 
  private:
+  void add_steps(const ladder::Plan& plan, const Placement& placement, const PipelineSetup& setup);
   void shed_what_is_due(Picture& picture, ladder::Room room);
 
   ladder::RungSink& sink_;
@@ -36,7 +47,7 @@ class Pipeline {
     std::unique_ptr<EncodeStage> stage;
   };
   std::vector<NamedEncoder> encoders_;
-  std::vector<std::unique_ptr<PictureStage>> pictures_;  // larger ones first
+  std::vector<std::unique_ptr<PictureStage>> pictures_;  // as they are placed: larger ones first
   std::vector<PictureStage*> roots_;                     // those made of the decoded frame
   // A mutex: who gives packets sheds while the decoder's thread waits for a slow encoder.
   std::mutex shedding_mutex_;

@@ -6,12 +6,13 @@
 namespace kapok::ffmpeg {
 
 EncodeStage::EncodeStage(VideoRungSetup setup, std::size_t place, const media::VideoFacts& source,
-                         ladder::RungSink& sink, RungCounters& counters)
+                         ladder::RungSink& sink, RungCounters& counters, DeviceWatch* watch)
     : setup_(std::move(setup)),
       bit_(1U << place),
       source_(source),
       sink_(sink),
       counters_(counters),
+      watch_(watch),
       attendance_(counters),
       thread_([this] { run(); }) {}
 
@@ -52,11 +53,13 @@ void EncodeStage::shed() {
 
 void EncodeStage::failed(const Error& error) {
   if (failed_.exchange(true)) return;
+  if (watch_ != nullptr) return watch_->failed(error);
   sink_.notice(LogLevel::error, "rung.failed",
                fmt::format("{}: {}", setup_.rung.name, error.message));
 }
 
 Result<void> EncodeStage::encode(Picture picture) {
+  if (watch_ != nullptr) KAPOK_TRY(watch_->use());
   if (!encoder_)
     encoder_ = KAPOK_TRY(VideoEncoder::open(setup_, *picture.frame, source_, sink_, counters_));
   return encoder_->encode(std::move(picture));
@@ -72,9 +75,8 @@ void EncodeStage::run() {
   if (const auto done = encoder_->finish(); !done) failed(done.error());
 }
 
-PictureStage::PictureStage(const ladder::PlannedPicture& picture, const media::VideoFacts& source,
-                           media::Timescale timescale, unsigned threads, ladder::RungSink& sink)
-    : graph_(picture, source, timescale, threads), sink_(sink), thread_([this] { run(); }) {}
+PictureStage::PictureStage(GraphSetup graph, ladder::RungSink& sink, DeviceWatch* watch)
+    : graph_(std::move(graph)), sink_(sink), watch_(watch), thread_([this] { run(); }) {}
 
 PictureStage::~PictureStage() {
   finish();
@@ -96,17 +98,26 @@ void PictureStage::hand_on(Picture picture) {
   for (EncodeStage* stage : encoders_) stage->push({share(*picture.frame), picture.mark});
 }
 
+Result<void> PictureStage::put(Picture picture) {
+  if (watch_ != nullptr) KAPOK_TRY(watch_->use());
+  return graph_.put(std::move(picture), [this](Picture made) { hand_on(std::move(made)); });
+}
+
+void PictureStage::failed(const Error& error) {
+  if (watch_ != nullptr) return watch_->failed(error);
+  sink_.notice(LogLevel::error, "picture.failed", error.message);
+}
+
 void PictureStage::run() {
-  const auto hand = [this](Picture picture) { hand_on(std::move(picture)); };
-  bool failed = false;
+  bool has_failed = false;
   const auto check = [&](const Result<void>& done) {
-    if (done || failed) return;
-    failed = true;
-    sink_.notice(LogLevel::error, "picture.failed", done.error().message);
+    if (done) return;
+    has_failed = true;
+    failed(done.error());
   };
   while (auto picture = queue_.pop())
-    if (!failed) check(graph_.put(*std::move(picture), hand));
-  if (!failed) check(graph_.finish(hand));
+    if (!has_failed) check(put(*std::move(picture)));
+  if (!has_failed) check(graph_.finish([this](Picture made) { hand_on(std::move(made)); }));
 }
 
 }  // namespace kapok::ffmpeg

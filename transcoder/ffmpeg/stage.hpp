@@ -1,7 +1,7 @@
 // The threads behind the decoder: a PictureStage makes one planned picture of another, an
 // EncodeStage encodes one rung. Each has a bounded queue before it; pushing is what the stage
-// before it does. A stage that fails says so once and lets everything pass by: the other rungs
-// live on.
+// before it does. A stage that fails says so once, or tells the watch of its device, and lets
+// everything pass by: the other rungs live on.
 #pragma once
 
 #include <atomic>
@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "transcoder/ffmpeg/device_watch.hpp"
 #include "transcoder/ffmpeg/picture_graph.hpp"
 #include "transcoder/ffmpeg/video_encoder.hpp"
 #include "transcoder/ladder/attendance.hpp"
@@ -18,9 +19,10 @@ namespace kapok::ffmpeg {
 
 class EncodeStage {
  public:
-  // `place`: in the plan, its bit in Mark::shed.
+  // `place`: in the plan, its bit in Mark::shed. `watch`: of the device that it encodes on, null in
+  // software; likewise below.
   EncodeStage(VideoRungSetup setup, std::size_t place, const media::VideoFacts& source,
-              ladder::RungSink& sink, RungCounters& counters);
+              ladder::RungSink& sink, RungCounters& counters, DeviceWatch* watch = nullptr);
   ~EncodeStage();  // encodes what is queued
   EncodeStage(const EncodeStage&) = delete;
   EncodeStage& operator=(const EncodeStage&) = delete;
@@ -47,6 +49,7 @@ class EncodeStage {
   media::VideoFacts source_;
   ladder::RungSink& sink_;
   RungCounters& counters_;
+  DeviceWatch* watch_;
   ladder::Attendance attendance_;
   ladder::PictureQueue<Picture> queue_;
   std::unique_ptr<VideoEncoder> encoder_;  // of run()
@@ -56,8 +59,7 @@ class EncodeStage {
 
 class PictureStage {
  public:
-  PictureStage(const ladder::PlannedPicture& picture, const media::VideoFacts& source,
-               media::Timescale timescale, unsigned threads, ladder::RungSink& sink);
+  PictureStage(GraphSetup graph, ladder::RungSink& sink, DeviceWatch* watch = nullptr);
   ~PictureStage();
   PictureStage(const PictureStage&) = delete;
   PictureStage& operator=(const PictureStage&) = delete;
@@ -72,10 +74,13 @@ class PictureStage {
 
  private:
   void run();
+  Result<void> put(Picture picture);
+  void failed(const Error& error);
   void hand_on(Picture picture);
 
   PictureGraph graph_;
   ladder::RungSink& sink_;
+  DeviceWatch* watch_;
   ladder::PictureQueue<Picture> queue_;
   std::vector<PictureStage*> smaller_;
   std::vector<EncodeStage*> encoders_;

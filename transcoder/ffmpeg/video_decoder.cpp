@@ -19,6 +19,31 @@ bool is_oversized(std::uint64_t width, std::uint64_t height) {
          std::min(width, height) > ladder::kMaxShortSide;
 }
 
+// The decoder of a codec that can use such a device; null: this libavcodec has none. (libavcodec's
+// first choice for AV1 is dav1d, which knows no device.)
+const AVCodec* decoder_for(AVCodecID id, const DeviceRow& row) {
+  void* at = nullptr;
+  while (const AVCodec* codec = av_codec_iterate(&at)) {
+    if (av_codec_is_decoder(codec) == 0 || codec->id != id) continue;
+    for (int i = 0; const AVCodecHWConfig* way = avcodec_get_hw_config(codec, i); ++i)
+      if (way->device_type == row.type &&
+          (way->methods & AV_CODEC_HW_CONFIG_METHOD_HW_DEVICE_CTX) != 0)
+        return codec;
+  }
+  return nullptr;
+}
+
+// The device's frames where it takes the bitstream, else what libavcodec decodes to in memory.
+AVPixelFormat choose_format(AVCodecContext* context, const AVPixelFormat* offered) {
+  const auto& row = *static_cast<const DeviceRow*>(context->opaque);
+  const AVPixelFormat* last = offered;
+  for (; *offered != AV_PIX_FMT_NONE; ++offered) {
+    if (*offered == row.frames) return *offered;
+    last = offered;
+  }
+  return *last;
+}
+
 }  // namespace
 
 Result<void> VideoDecoder::check(const media::Track& track) {
@@ -32,10 +57,15 @@ Result<void> VideoDecoder::check(const media::Track& track) {
 }
 
 Result<std::unique_ptr<VideoDecoder>> VideoDecoder::open(const media::Track& track,
-                                                         unsigned threads, Counters& counters) {
+                                                         unsigned threads, Counters& counters,
+                                                         std::shared_ptr<HwDevice> device) {
   KAPOK_TRY(check(track));
   const media::VideoFacts* facts = track.video();
-  const AVCodec* codec = decoder_of(track);
+  const AVCodec* codec =
+      device ? decoder_for(codec_id(track.codec), device->row()) : decoder_of(track);
+  if (codec == nullptr)
+    return fail(Errc::unsupported, "this libavcodec decodes no {} on {}", name_of(track.codec),
+                name_of(device->row().kind));
   ContextPtr context(avcodec_alloc_context3(codec));
   if (track.codec == media::Codec::unknown) {
     // Some bitstreams do not say it themselves.
@@ -50,13 +80,33 @@ Result<std::unique_ptr<VideoDecoder>> VideoDecoder::open(const media::Track& tra
   // The bitstream may claim another size than the record: coded sizes are padded to 64.
   context->max_pixels =
       std::int64_t{ladder::kMaxLongSide + 64} * std::int64_t{ladder::kMaxShortSide + 64};
+  if (device) {
+    constexpr std::size_t kBytesPerPixel10 = 3;  // 4:2:0 in 16 bits a sample
+    context->hw_device_ctx = av_buffer_ref(device->context());
+    context->opaque = const_cast<DeviceRow*>(&device->row());
+    context->get_format = choose_format;
+    context->extra_hw_frames =
+        extra_frames(std::size_t{facts->width} * facts->height * kBytesPerPixel10);
+  }
   if (const int code = avcodec_open2(context.get(), codec, nullptr); code < 0)
     return std::unexpected(av_error(code, codec->name));
-  return std::unique_ptr<VideoDecoder>(new VideoDecoder(track, std::move(context), counters));
+  return std::unique_ptr<VideoDecoder>(
+      new VideoDecoder(track, std::move(context), counters, std::move(device)));
 }
 
-VideoDecoder::VideoDecoder(const media::Track& track, ContextPtr context, Counters& counters)
-    : facts_(*track.video()), context_(std::move(context)), counters_(counters) {}
+VideoDecoder::VideoDecoder(const media::Track& track, ContextPtr context, Counters& counters,
+                           std::shared_ptr<HwDevice> device)
+    : facts_(*track.video()),
+      device_(std::move(device)),
+      context_(std::move(context)),
+      counters_(counters) {}
+
+void VideoDecoder::failed(int code) {
+  ++counters_.decode_errors;
+  broken_ = true;
+  if (!device_ || code == AVERROR_INVALIDDATA) return;
+  if (++device_errors_ == kMaxDeviceErrors) device_error_ = av_error(code, context_->codec->name);
+}
 
 void VideoDecoder::decode(const media::Packet& packet, ladder::SegmentStart start,
                           const OnPicture& out) {
@@ -87,10 +137,7 @@ void VideoDecoder::decode(const media::Packet& packet, ladder::SegmentStart star
       code = avcodec_send_packet(context_.get(), input.get());
     }
   }
-  if (code < 0) {
-    ++counters_.decode_errors;
-    broken_ = true;
-  }
+  if (code < 0) failed(code);
   if (!broken_) receive(out);
   if (broken_) flush(out);  // the good pictures before it are still inside
 }
@@ -111,8 +158,7 @@ void VideoDecoder::receive(const OnPicture& out) {
     const int code = avcodec_receive_frame(context_.get(), frame.get());
     if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
     if (code < 0) {
-      ++counters_.decode_errors;
-      broken_ = true;
+      failed(code);
       if (code != AVERROR_INVALIDDATA) return;  // it would come again
       continue;
     }
@@ -132,6 +178,7 @@ void VideoDecoder::give(FramePtr frame, const OnPicture& out) {
   }
   if (!is_whole) ++counters_.decode_errors;
   ++counters_.decoded;
+  device_errors_ = 0;
   start_lost_ = marks_.forget_before(pts) || start_lost_;
   mark->starts_segment = std::exchange(start_lost_, false) || mark->starts_segment;
   number_ = mark->starts_segment ? 0 : number_ + 1;

@@ -5,7 +5,7 @@
 #include "server/media/av1.hpp"
 #include "server/media/describe.hpp"
 #include "transcoder/ffmpeg/encoder_options.hpp"
-#include "transcoder/ladder/encoder_header.hpp"
+#include "transcoder/ladder/sample_nals.hpp"
 
 namespace kapok::ffmpeg {
 
@@ -13,7 +13,9 @@ Result<std::unique_ptr<VideoEncoder>> VideoEncoder::open(VideoRungSetup setup, c
                                                          const media::VideoFacts& source,
                                                          ladder::RungSink& sink,
                                                          RungCounters& counters) {
-  const char* name = encoder_name(setup.rung.codec);
+  const DeviceRow* row = setup.device ? &setup.device->row() : nullptr;
+  const char* name =
+      row != nullptr ? encoder_name(*row, setup.rung.codec) : encoder_name(setup.rung.codec);
   const AVCodec* codec = avcodec_find_encoder_by_name(name);
   if (codec == nullptr)
     return fail(Errc::unsupported, "{} is not in this libavcodec: {} cannot be encoded", name,
@@ -28,6 +30,10 @@ Result<std::unique_ptr<VideoEncoder>> VideoEncoder::open(VideoRungSetup setup, c
   context->colorspace = first.colorspace;
   context->color_range = AVCOL_RANGE_MPEG;
   context->chroma_sample_location = first.chroma_location;
+  if (is_on_device(first)) {
+    context->hw_frames_ctx = av_buffer_ref(first.hw_frames_ctx);
+    context->sw_pix_fmt = pixels_of(first);
+  }
   const media::Colour colour{.transfer = static_cast<std::uint8_t>(first.color_trc)};
   const bool hdr = dynamic_range_of(colour) != media::DynamicRange::sdr;
   Options options;
@@ -36,8 +42,10 @@ Result<std::unique_ptr<VideoEncoder>> VideoEncoder::open(VideoRungSetup setup, c
     return std::unexpected(av_error(code, name));
   if (const auto* unknown = av_dict_get(*options.get(), "", nullptr, AV_DICT_IGNORE_SUFFIX))
     return fail(Errc::config, "{} does not know the option {}", name, unknown->key);
-  return std::unique_ptr<VideoEncoder>(
+  std::unique_ptr<VideoEncoder> made(
       new VideoEncoder(std::move(setup), std::move(context), sink, counters));
+  if (hdr) made->light_ = source;
+  return made;
 }
 
 VideoEncoder::VideoEncoder(VideoRungSetup setup, ContextPtr context, ladder::RungSink& sink,
@@ -84,10 +92,10 @@ Result<void> VideoEncoder::give(PacketPtr packet) {
   made.duration = mark->duration;
   made.arrival = mark->arrival;
   if (!announced_) {
-    const ByteSpan headers =
-        as_bytes(context_->extradata, static_cast<std::size_t>(context_->extradata_size));
-    auto header = KAPOK_TRY(ladder::read_header(setup_.rung.codec, headers));
+    auto header = KAPOK_TRY(read_headers());
     sei_ = std::move(header.sei);
+    if (sei_.empty() && light_ && setup_.rung.codec == media::Codec::hevc)
+      sei_ = ladder::display_sei(*light_);
     made.payload = payload_of(std::move(packet));
     auto track = KAPOK_TRY(media::describe_track({.id = setup_.id,
                                                   .codec = setup_.rung.codec,
@@ -95,8 +103,11 @@ Result<void> VideoEncoder::give(PacketPtr packet) {
                                                   .config = std::move(header.config),
                                                   .language = {}}));
     media::Track described = *media::enriched(track, made.payload.bytes());
-    // Encoders that take each frame's own time write no rate.
-    std::get<media::VideoFacts>(described.facts).frame_rate = setup_.frame_rate;
+    auto& facts = std::get<media::VideoFacts>(described.facts);
+    // Encoders that take each frame's own time write no rate; those of devices may write no light.
+    facts.frame_rate = setup_.frame_rate;
+    if (light_ && !facts.mastering) facts.mastering = light_->mastering;
+    if (light_ && !facts.light) facts.light = light_->light;
     sink_.track(setup_.rung.name, std::make_shared<const media::Track>(std::move(described)));
     announced_ = true;
   } else {
@@ -107,13 +118,32 @@ Result<void> VideoEncoder::give(PacketPtr packet) {
   return {};
 }
 
+bool VideoEncoder::writes_start_codes() const {
+  return setup_.device && setup_.rung.codec != media::Codec::av1;
+}
+
+Result<ladder::EncoderHeader> VideoEncoder::read_headers() const {
+  const ByteSpan written =
+      as_bytes(context_->extradata, static_cast<std::size_t>(context_->extradata_size));
+  const media::Codec codec = setup_.rung.codec;
+  if (!writes_start_codes()) return ladder::read_header(codec, written);
+  return ladder::read_header(
+      codec, ladder::length_prefixed(codec, written, ladder::ParameterSetsIn::keep));
+}
+
 Buffer VideoEncoder::payload_of(PacketPtr packet) const {
-  const ByteSpan bytes = as_bytes(packet->data, static_cast<std::size_t>(packet->size));
+  const ByteSpan written = as_bytes(packet->data, static_cast<std::size_t>(packet->size));
+  Bytes converted;
+  if (writes_start_codes())
+    converted =
+        ladder::length_prefixed(setup_.rung.codec, written, ladder::ParameterSetsIn::leave_out);
+  const ByteSpan bytes = writes_start_codes() ? ByteSpan(converted) : written;
   if ((packet->flags & AV_PKT_FLAG_KEY) != 0 && !sei_.empty()) {
     Bytes with_sei = sei_;
     with_sei.insert(with_sei.end(), bytes.begin(), bytes.end());
     return Buffer(std::move(with_sei));
   }
+  if (writes_start_codes()) return Buffer(std::move(converted));
   Buffer payload(bytes, std::shared_ptr<AVPacket>(std::move(packet)));
   return setup_.rung.codec == media::Codec::av1 ? media::av1::without_delimiters(payload) : payload;
 }

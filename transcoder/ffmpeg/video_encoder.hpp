@@ -7,7 +7,9 @@
 #include <optional>
 #include <string>
 
+#include "transcoder/ffmpeg/hw_device.hpp"
 #include "transcoder/ffmpeg/mark.hpp"
+#include "transcoder/ladder/encoder_header.hpp"
 #include "transcoder/ladder/engine.hpp"
 #include "transcoder/ladder/plan.hpp"
 
@@ -19,6 +21,7 @@ struct VideoRungSetup {
   media::Timescale timescale = 1;
   media::Rational frame_rate;  // of the rung
   unsigned threads = 1;
+  std::shared_ptr<HwDevice> device = {};  // that encodes; null: in software
 };
 
 class VideoEncoder {
@@ -38,6 +41,8 @@ class VideoEncoder {
   Result<void> receive();
   Result<void> give(PacketPtr packet);
   Buffer payload_of(PacketPtr packet) const;
+  bool writes_start_codes() const;
+  Result<ladder::EncoderHeader> read_headers() const;
 
   VideoRungSetup setup_;
   ContextPtr context_;
@@ -46,6 +51,7 @@ class VideoEncoder {
   Marks marks_;
   // Encoders count from 0: ticks since 1970 leave them too few bits for their own arithmetic.
   std::optional<media::Ticks> base_;
+  std::optional<media::VideoFacts> light_;  // of the source where the rung is HDR
   Bytes sei_;
   bool announced_ = false;
 };

@@ -24,13 +24,17 @@ bool is_same_stream(const media::Track& a, const media::Track& b) {
 }  // namespace
 
 VideoLane::VideoLane(const media::Ladder& ladder, ladder::EngineOptions options,
-                     ladder::RungSink& sink, Counters& counters, std::span<RungCounters> rungs)
+                     std::vector<Path> paths, ladder::RungSink& sink, Counters& counters,
+                     std::span<RungCounters> rungs)
     : ladder_(ladder),
       options_(options),
       sink_(sink),
       counters_(counters),
       rungs_(rungs),
       watch_(ladder.detect, sink),
+      paths_(std::move(paths)),
+      device_watch_(std::make_unique<DeviceWatch>(paths_.front().fails_after)),
+      device_(paths_.front().device),
       thread_([this] { run(); }) {}
 
 VideoLane::~VideoLane() {
@@ -66,6 +70,7 @@ void VideoLane::shed_if_late(const media::Packet& packet, media::Timescale times
 void VideoLane::run() {
   const auto push_picture = [this](Picture picture) { push(std::move(picture)); };
   while (auto item = queue_.pop()) {
+    if (device_watch_->has_failed()) leave_failed_device();
     if (auto* track = std::get_if<std::shared_ptr<const media::Track>>(&*item)) {
       change_track(std::move(*track));
     } else if (auto* source = std::get_if<ladder::SourcePacket>(&*item)) {
@@ -76,6 +81,7 @@ void VideoLane::run() {
         decoder_->decode(source->packet, source->start, push_picture);
       else
         ++counters_.dropped;
+      if (decoder_ && decoder_->device_error()) device_watch_->failed(*decoder_->device_error());
     } else {
       finish();
       if (const auto& done = std::get<ladder::Flush>(*item).done) done->set_value();
@@ -94,34 +100,102 @@ void VideoLane::change_track(std::shared_ptr<const media::Track> track) {
   decoder_.reset();
   track_ = std::move(track);
   frame_rate_ = track_->video()->frame_rate;
-  const unsigned threads = options_.threads;
-  auto opened = VideoDecoder::open(*track_, threads, counters_);
+  open_decoder();
+}
+
+void VideoLane::open_decoder() {
+  const Path& path = paths_.front();
+  const media::VideoFacts& facts = *track_->video();
+  // What encoders for viewers make; studios' 4:2:2 is decoded in software.
+  constexpr std::uint8_t k420 = 1;
+  constexpr std::uint8_t kDeep = 10;
+  const Coding coding{track_->codec, facts.bit_depth > 8 ? kDeep : std::uint8_t{8}};
+  if (facts.chroma_format == k420 && path.can.decode(coding)) {
+    auto opened = VideoDecoder::open(*track_, options_.threads, counters_, path.opened);
+    if (opened) {
+      decoder_ = std::move(*opened);
+      return;
+    }
+    device_watch_->failed(opened.error());
+    return leave_failed_device();
+  }
+  auto opened = VideoDecoder::open(*track_, options_.threads, counters_);
   if (opened)
     decoder_ = std::move(*opened);
   else
     sink_.notice(LogLevel::error, "source.refused", opened.error().message);
 }
 
+void VideoLane::leave_failed_device() {
+  const Path failed = std::move(paths_.front());
+  paths_.erase(paths_.begin());
+  const Path& next = paths_.front();
+  sink_.notice(LogLevel::error, "device.failed",
+               fmt::format("{}: {}; {} goes on at the next segment", label_of(failed),
+                           device_watch_->reason(), label_of(next)));
+  // What it still holds is lost; rungs in software come out whole.
+  if (pipeline_) pipeline_->finish();
+  {
+    const std::lock_guard lock(pipeline_mutex_);
+    pipeline_.reset();
+    pictures_.reset();
+    device_ = next.device;
+  }
+  device_watch_ = std::make_unique<DeviceWatch>(next.fails_after);
+  skips_to_start_ = true;
+  const bool decodes_elsewhere = !decoder_ || decoder_->is_on_device() || !next.can.decodes.empty();
+  if (!track_ || !decodes_elsewhere) return;
+  decoder_.reset();
+  open_decoder();
+}
+
+std::string VideoLane::device() const {
+  const std::lock_guard lock(pipeline_mutex_);
+  return word_of(device_);
+}
+
 void VideoLane::push(Picture picture) {
-  watch_.look(*picture.frame, media::to_microseconds(picture.mark.pts, track_->timescale),
-              media::to_microseconds(picture.mark.duration, track_->timescale));
-  media::VideoFacts facts = facts_of(*picture.frame, *track_->video());
+  if (const auto seen = in_memory(*picture.frame))
+    watch_.look(**seen, media::to_microseconds(picture.mark.pts, track_->timescale),
+                media::to_microseconds(picture.mark.duration, track_->timescale));
+  if (skips_to_start_ && !picture.mark.starts_segment) return;
+  skips_to_start_ = false;
+  const AVFrame& frame = *picture.frame;
+  media::VideoFacts facts = facts_of(frame, *track_->video());
   facts.frame_rate = frame_rate_;
-  if (!pictures_ || !needs_same_pipeline(facts, *pictures_)) {
+  const void* pool = is_on_device(frame) ? frame.hw_frames_ctx->data : nullptr;
+  if (!pictures_ || !needs_same_pipeline(facts, *pictures_) || pool != pool_) {
     if (pipeline_) {
-      sink_.notice(LogLevel::info, "source.changed",
-                   fmt::format("pictures are {}x{} now", facts.width, facts.height));
+      if (!needs_same_pipeline(facts, *pictures_))
+        sink_.notice(LogLevel::info, "source.changed",
+                     fmt::format("pictures are {}x{} now", facts.width, facts.height));
       pipeline_->finish();
       picture.mark.starts_segment = true;  // for encoders that begin here
     }
-    auto made = std::make_shared<Pipeline>(ladder_, facts, track_->timescale, options_.threads,
-                                           sink_, rungs_);
-    const std::lock_guard lock(pipeline_mutex_);
-    pipeline_ = std::move(made);
-    pictures_ = facts;
+    rebuild(facts, frame);
   }
   pipeline_->push(std::move(picture),
                   queue_.span() < kRoomBelow ? ladder::Room::yes : ladder::Room::no);
+}
+
+void VideoLane::rebuild(const media::VideoFacts& facts, const AVFrame& first) {
+  const bool in_memory = !is_on_device(first);
+  if (in_memory && decoder_->is_on_device() && !std::exchange(told_of_memory_, true))
+    sink_.notice(LogLevel::info, "device.decoding_in_software",
+                 fmt::format("{} does not decode this bitstream", label_of(paths_.front())));
+  auto made =
+      std::make_shared<Pipeline>(ladder_,
+                                 PipelineSetup{.source = facts,
+                                               .decoded = in_memory ? Place::memory : Place::device,
+                                               .timescale = track_->timescale,
+                                               .threads = options_.threads,
+                                               .path = &paths_.front(),
+                                               .watch = device_watch_.get()},
+                                 sink_, rungs_);
+  const std::lock_guard lock(pipeline_mutex_);
+  pipeline_ = std::move(made);
+  pictures_ = facts;
+  pool_ = in_memory ? nullptr : first.hw_frames_ctx->data;
 }
 
 void VideoLane::finish() {

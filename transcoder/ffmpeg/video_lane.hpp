@@ -1,11 +1,14 @@
 // The source's video: a queue of packets, the decoder's thread, and the pipeline of the pictures
-// that come just now. Sheds rungs when the packets pile up.
+// that come just now. Sheds rungs when the packets pile up. Works on one path; when the device of
+// that fails, which is remembered, on the next.
 #pragma once
 
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "transcoder/ffmpeg/pipeline.hpp"
 #include "transcoder/ffmpeg/watch.hpp"
@@ -22,8 +25,9 @@ class VideoLane {
   // What was left out comes back while fewer wait than that.
   static constexpr std::chrono::milliseconds kRoomBelow{300};
 
-  VideoLane(const media::Ladder& ladder, ladder::EngineOptions options, ladder::RungSink& sink,
-            Counters& counters, std::span<RungCounters> rungs);
+  // `paths`: the best first, the last one software.
+  VideoLane(const media::Ladder& ladder, ladder::EngineOptions options, std::vector<Path> paths,
+            ladder::RungSink& sink, Counters& counters, std::span<RungCounters> rungs);
   ~VideoLane();
   VideoLane(const VideoLane&) = delete;
   VideoLane& operator=(const VideoLane&) = delete;
@@ -34,12 +38,16 @@ class VideoLane {
     queue_.push(ladder::Flush{std::move(done)});
   }
   std::chrono::milliseconds waiting() const { return queue_.span(); }
+  std::string device() const;  // that it works on now, as word_of() has it
 
  private:
   void run();
   void change_track(std::shared_ptr<const media::Track> track);
+  void open_decoder();
+  void leave_failed_device();
   void push(Picture picture);
   void finish();
+  void rebuild(const media::VideoFacts& facts, const AVFrame& first);
   void shed_if_late(const media::Packet& packet, media::Timescale timescale);
 
   const media::Ladder& ladder_;
@@ -55,10 +63,16 @@ class VideoLane {
   std::shared_ptr<const media::Track> track_;
   std::unique_ptr<VideoDecoder> decoder_;
   PictureWatch watch_;
+  std::vector<Path> paths_;  // the one in use, then those for when it fails
+  std::unique_ptr<DeviceWatch> device_watch_;
   std::optional<media::VideoFacts> pictures_;  // what pipeline_ is for
+  const void* pool_ = nullptr;                 // likewise: where on the device they lie, if there
+  bool skips_to_start_ = false;                // a new path begins where a segment does
+  bool told_of_memory_ = false;
   media::Rational frame_rate_;
   // A mutex: who gives packets sheds while the lane's thread waits for a slow encoder.
-  std::mutex pipeline_mutex_;
+  mutable std::mutex pipeline_mutex_;
+  media::DeviceId device_;  // under it too
   std::shared_ptr<Pipeline> pipeline_;
   std::thread thread_;
 };

@@ -65,6 +65,7 @@ struct EngineStats {
   std::uint64_t decode_errors = 0;       // packets and frames that were broken
   std::uint64_t dropped = 0;             // source packets left out: broken GOPs, overload
   std::chrono::milliseconds waiting{0};  // media time of the source video packets not yet decoded
+  std::string device = {};               // that it works on now: "nvidia:1", "software"
   std::vector<RungStats> rungs;          // of the whole ladder, in its order
 };
 

@@ -127,6 +127,7 @@ struct Fields {
     for (const wire::RungProgress& rung : beat.rungs)
       rungs.push_back({{"rung", rung.rung}, {"encoded", rung.encoded}, {"shed", rung.shed}});
     out["rungs"] = std::move(rungs);
+    out["device"] = beat.device;
   }
   void operator()(const wire::Notice& notice) {
     out["level"] = name_of(notice.level);

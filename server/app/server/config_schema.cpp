@@ -178,7 +178,12 @@ constexpr KeySpec kChannel[] = {
 #define KAPOK_KEY(member) [](Record r) -> Target { return &r.as<media::Ladder>().member; }
 constexpr KeySpec kLadder[] = {
     {"engine", KAPOK_KEY(engine), "What encodes: ffmpeg or gstreamer.", kReload},
-    {"device", KAPOK_KEY(device), "Where: auto takes the best that this machine has.", kReload},
+    {"device", KAPOK_KEY(device),
+     "Where: auto takes the best whole path that this machine has (never a Vulkan device that is a "
+     "processor); nvidia, qsv, vaapi, vulkan or software forces one, nvidia:1 one of several. What "
+     "works: kapok-transcoder --probe. A device that fails while running is left for the next one, "
+     "then for software.",
+     kReload},
     {"detect.black", KAPOK_KEY(detect.black),
      "Black that lasts so long is told as an event; \"0s\": not looked for.", kReload, Form::any, 0,
      media::kLongestDetection.count()},

@@ -33,7 +33,7 @@ Channel::Channel(const ChannelConfig& config, ChannelServices services,
       era_(std::move(rendering), services_.clock, services_.log),
       rungs_(services_.transcoder,
              {services_.home, services_.clock, services_.log, services_.metrics, config.id,
-              services_.evidence},
+              services_.evidence, services_.devices},
              era_),
       readers_(std::make_shared<FeedReaders>(
           services_.home,

@@ -46,6 +46,7 @@ struct ChannelServices {
   Metrics& metrics;
   ChildProgram transcoder;
   evidence::EvidenceSink* evidence = nullptr;  // for what the transcoder finds; null: nobody counts
+  std::shared_ptr<DeviceLoad> devices = std::make_shared<DeviceLoad>();  // of all channels
 };
 
 class Channel {

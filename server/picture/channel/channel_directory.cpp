@@ -182,7 +182,7 @@ Task<Result<void>> ChannelDirectory::configure_here(std::vector<ChannelConfig> c
     entry.channel = std::make_shared<Channel>(
         config,
         ChannelServices{entry.home, services_.clock, log, services_.metrics, services_.transcoder,
-                        services_.evidence},
+                        services_.evidence, devices_},
         services_.make_rendering(config.packager, entry.home));
     auto opened = co_await run_on(entry.home, open_at_home(entry.channel));
     if (!opened) {

@@ -14,6 +14,7 @@
 
 #include "server/media/feed_source.hpp"
 #include "server/picture/channel/channel.hpp"
+#include "server/picture/channel/device_load.hpp"
 
 namespace kapok::channel {
 
@@ -70,6 +71,7 @@ class ChannelDirectory final : public media::FeedDirectory, public media::FeedSo
   Task<> close_all(std::vector<Entry> entries);
 
   DirectoryServices services_;
+  std::shared_ptr<DeviceLoad> devices_ = std::make_shared<DeviceLoad>();
   std::map<std::string, Entry, std::less<>> channels_;
   bool configuring_ = false;
   bool closed_ = false;

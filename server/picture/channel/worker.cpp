@@ -85,6 +85,7 @@ struct Worker::Series {
 
 struct Worker::Life {
   ChildProcess& child;
+  DeviceLoad::Place& place;
   MonoTime heard;
   boost::asio::steady_timer more;  // cancelled when the writer has something to look at
   boost::asio::steady_timer tick;
@@ -174,16 +175,23 @@ Task<> Worker::supervise() {
     series_->starts.increment();
     std::string how;
     bool asked = false;
-    auto child = ChildProcess::spawn(services_.home, program_);
+    std::optional<DeviceLoad::Place> place(services_.devices->enter());
+    ChildProgram program = program_;
+    if (!place->others().empty()) {
+      program.arguments.emplace_back("--busy");
+      program.arguments.push_back(place->others());
+    }
+    auto child = ChildProcess::spawn(services_.home, program);
     if (child) {
       services_.log.info("worker.started", {{"pid", child->pid()},
                                             {"ladder", ladder.name},
                                             {"rungs", ladder.video.size() + ladder.audio.size()}});
-      how = co_await live(*child, ladder);
+      how = co_await live(*child, ladder, *place);
       asked = facts_.state == WorkerState::draining;
     } else {
       how = child.error().message;
     }
+    place.reset();
     facts_.pid = 0;
     facts_.last_end = how;
     if (asked) {
@@ -214,8 +222,10 @@ Task<> Worker::supervise() {
   supervised_ = false;
 }
 
-Task<std::string> Worker::live(ChildProcess& child, const media::Ladder& ladder) {
+Task<std::string> Worker::live(ChildProcess& child, const media::Ladder& ladder,
+                               DeviceLoad::Place& place) {
   Life life{child,
+            place,
             services_.clock.mono(),
             boost::asio::steady_timer(services_.home, boost::asio::steady_timer::time_point::max()),
             boost::asio::steady_timer(services_.home),
@@ -308,7 +318,7 @@ void Worker::take(Life& life, wire::FromWorker message) {
             life.ready = true;
             life.heard = services_.clock.mono();
             facts_.engine = std::move(hello.engine);
-            facts_.device = std::move(hello.device);
+            take_device(life, std::move(hello.device));
             if (!life.last_one) facts_.state = WorkerState::running;
             series_->up.set(1);
             life.more.cancel();
@@ -337,7 +347,13 @@ void Worker::take(Life& life, wire::FromWorker message) {
       message);
 }
 
-void Worker::take_heartbeat(Life& life, const wire::Heartbeat& heartbeat) {
+void Worker::take_device(Life& life, std::string device) {
+  if (device.empty()) return;
+  life.place.uses(device);
+  facts_.device = std::move(device);
+}
+
+void Worker::take_heartbeat(Life& life, wire::Heartbeat& heartbeat) {
   life.heard = services_.clock.mono();
   const auto grown = [](Counter& series, std::uint64_t& before, std::uint64_t now, double unit) {
     if (now > before) series.add(static_cast<double>(now - before) * unit);
@@ -354,6 +370,7 @@ void Worker::take_heartbeat(Life& life, const wire::Heartbeat& heartbeat) {
   facts_.decode_errors = heartbeat.decode_errors;
   facts_.behind = milliseconds(heartbeat.waiting_ms);
   for (const wire::RungProgress& rung : heartbeat.rungs) rungs_.rung_shed(rung.rung, rung.shed);
+  take_device(life, std::move(heartbeat.device));
 }
 
 // Its signs of life, how long it drains, and whether it has settled.

@@ -14,6 +14,7 @@
 #include "server/evidence/facts.hpp"
 #include "server/media/ladder.hpp"
 #include "server/picture/channel/child_process.hpp"
+#include "server/picture/channel/device_load.hpp"
 #include "server/picture/channel/worker_facts.hpp"
 #include "server/picture/channel/worker_queue.hpp"
 #include "server/picture/channel/worker_restarts.hpp"
@@ -49,6 +50,7 @@ struct WorkerServices {
   Metrics& metrics;
   std::string channel;
   evidence::EvidenceSink* evidence = nullptr;  // null: nobody counts hours
+  std::shared_ptr<DeviceLoad> devices = std::make_shared<DeviceLoad>();  // of all channels
 };
 
 class Worker {
@@ -76,13 +78,15 @@ class Worker {
   struct Series;
   Task<> supervise();
   // How the process ended.
-  Task<std::string> live(ChildProcess& child, const media::Ladder& ladder);
+  Task<std::string> live(ChildProcess& child, const media::Ladder& ladder,
+                         DeviceLoad::Place& place);
   Task<> write(Life& life, media::Ladder ladder);
   Task<> send(Life& life, wire::ToWorker message);
   Task<> read(Life& life);
   Task<> watch(Life& life);
   void take(Life& life, wire::FromWorker message);
-  void take_heartbeat(Life& life, const wire::Heartbeat& heartbeat);
+  void take_device(Life& life, std::string device);
+  void take_heartbeat(Life& life, wire::Heartbeat& heartbeat);
   void end_soon(Life& life);
   void wake();
 

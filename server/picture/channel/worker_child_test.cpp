@@ -35,7 +35,8 @@ class Child {
     while (true) {
       pollfd there{ChildProcess::kSocket, POLLIN, 0};
       if (::poll(&there, 1, 20) == 0) {
-        say(wire::Heartbeat{.decoded = packets_, .rungs = {}});
+        say(wire::Heartbeat{
+            .decoded = packets_, .rungs = {}, .device = packets_ == 0 ? "" : "nvidia:1"});
         continue;
       }
       const auto room = reader.room();

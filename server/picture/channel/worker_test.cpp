@@ -42,6 +42,7 @@ struct WorkerFixture : ::testing::Test, RungSink {
   boost::asio::io_context shard;
   SystemClock clock;
   NullMetrics metrics;
+  std::shared_ptr<DeviceLoad> devices = std::make_shared<DeviceLoad>();
   std::shared_ptr<LogLines> log = std::make_shared<LogLines>();
   WorkerLimits limits;
   std::unique_ptr<Worker> worker;
@@ -75,7 +76,8 @@ struct WorkerFixture : ::testing::Test, RungSink {
   void start(const std::string& how) {
     worker = std::make_unique<Worker>(
         worker_child(how), limits,
-        WorkerServices{shard.get_executor(), clock, Log(log), metrics, "demo"}, *this);
+        WorkerServices{shard.get_executor(), clock, Log(log), metrics, "demo", nullptr, devices},
+        *this);
     worker->make(ladder({"360p", "180p"}));
   }
   void TearDown() override {
@@ -135,6 +137,19 @@ TEST_F(WorkerFixture, RungsComeBackOverTheWire) {
   EXPECT_EQ(packets.front().second.payload.size(), 100U);
   EXPECT_EQ(facts().engine, "test");
   until([&] { return facts().frames_decoded > 0; });
+}
+
+TEST_F(WorkerFixture, TheDeviceOfItsHeartbeatsIsToldAndCountedUntilItEnds) {
+  start("passthrough");
+  until_running();
+  EXPECT_EQ(facts().device, "passthrough") << "as the Hello has it";
+  EXPECT_EQ(devices->enter().others(), "") << "what is no device counts as software";
+  feed_until_rungs_come();
+  until([&] { return facts().device == "nvidia:1"; });
+  EXPECT_EQ(devices->enter().others(), "nvidia:1=1");
+  worker->rest();
+  until([&] { return facts().state == WorkerState::idle; });
+  EXPECT_EQ(devices->enter().others(), "");
 }
 
 TEST_F(WorkerFixture, TheChildInheritsNothingButItsSocketAndTheLog) {
@@ -203,7 +218,8 @@ TEST_F(WorkerFixture, ACrashLoopWaitsLongerAndRaisesAnAlarm) {
 TEST_F(WorkerFixture, AProgramThatIsNotThereIsSaidOnceAndTriedAgainLater) {
   worker = std::make_unique<Worker>(
       ChildProgram{"/nonexistent/kapok-transcoder", {}}, limits,
-      WorkerServices{shard.get_executor(), clock, Log(log), metrics, "demo"}, *this);
+      WorkerServices{shard.get_executor(), clock, Log(log), metrics, "demo", nullptr, devices},
+      *this);
   worker->make(ladder({"360p"}));
   until([&] { return facts().crash_loop; });
   EXPECT_THAT(facts().last_end, HasSubstr("No such file"));

@@ -21,7 +21,7 @@
 //   rung_packet    name rung, a packet
 //   heartbeat      0  8 frames decoded    24  4 waiting ms       44  1 rungs, then each
 //                  8  8 decode errors     28  8 CPU ms               name, u64 encoded, u64 shed
-//                 16  8 packets dropped   36  8 memory in bytes
+//                 16  8 packets dropped   36  8 memory in bytes; after them: name device
 //   notice         u8 level, name event, prose text
 //   anomaly        0  1 kind               2  8 from, us of channel time
 //                  1  1 state             10  8 to

@@ -62,7 +62,7 @@ using ToWorker =
 struct WorkerHello {
   std::uint16_t version = kVersion;
   std::string engine;  // "ffmpeg"
-  std::string device;  // "software"
+  std::string device;  // "software", "nvidia:1"
   bool operator==(const WorkerHello&) const = default;
 };
 struct RungTrack {
@@ -89,6 +89,7 @@ struct Heartbeat {
   std::uint64_t cpu_ms = 0;        // user and system, all threads
   std::uint64_t memory_bytes = 0;  // resident
   std::vector<RungProgress> rungs;
+  std::string device = {};  // as in the Hello; another one after a failure
   bool operator==(const Heartbeat&) const = default;
 };
 // One line for the server's log.

@@ -60,6 +60,7 @@ Result<Heartbeat> read_heartbeat(ByteReader& in) {
     rung.shed = KAPOK_TRY(in.u64());
     beat.rungs.push_back(std::move(rung));
   }
+  beat.device = KAPOK_TRY(read_name(in));
   return beat;
 }
 

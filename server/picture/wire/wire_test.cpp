@@ -163,7 +163,8 @@ media::AnomalyEvent frozen() {
 
 TEST(Wire, WhatAWorkerSaysArrivesAsItWas) {
   const WorkerHello hello{kVersion, "ffmpeg", "software"};
-  const Heartbeat beat{100, 1, 2, 340, 5600, 700'000'000, {{"720p", 98, 3}, {"stereo", 55, 0}}};
+  const Heartbeat beat{
+      100, 1, 2, 340, 5600, 700'000'000, {{"720p", 98, 3}, {"stereo", 55, 0}}, "nvidia:1"};
   const Notice notice{LogLevel::warn, "rung.left_out", "2160p: above the source"};
   const Bytes sent = written<FromWorker>({hello, RungTrack{"720p", hdr_track()},
                                           RungPacket{"720p", packet_of(80'000)}, beat, notice,

@@ -91,6 +91,7 @@ struct Encoder {
       head.out.u64(rung.encoded);
       head.out.u64(rung.shed);
     }
+    KAPOK_TRY(write_name(head.out, beat.device));
     return head.finish();
   }
   Result<Encoded> operator()(const Notice& notice) {
