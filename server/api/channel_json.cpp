@@ -203,6 +203,13 @@ json::object channel_summary(const ChannelView& view) {
   out["range"] = video != nullptr ? json::value(text(name_of(video->range))) : json::value(nullptr);
   out["hls"] = text(fmt::format("/live/{}/master.m3u8", view.facts.id));
   out["dash"] = text(fmt::format("/live/{}/manifest.mpd", view.facts.id));
+  // The time makes each picture an address of its own, so that a page that shows it anew loads it.
+  constexpr std::int64_t kPerSecond = 1'000'000;
+  out["poster"] = view.facts.poster
+                      ? json::value(text(fmt::format(
+                            "/live/{}/poster.jpg?t={}", view.facts.id,
+                            view.facts.poster->time_since_epoch().count() / kPerSecond)))
+                      : json::value(nullptr);
   json::value programme = nullptr;
   if (view.programme) {
     json::object now;

@@ -42,6 +42,19 @@ json::object definition(const media::AudioRung& rung) {
   return out;
 }
 
+// As a ladder's file has it.
+json::string duration(microseconds time) {
+  constexpr std::int64_t kPerMs = 1'000;
+  constexpr std::int64_t kPerSecond = 1'000'000;
+  return text(time.count() % kPerSecond == 0 ? fmt::format("{}s", time.count() / kPerSecond)
+                                             : fmt::format("{}ms", time.count() / kPerMs));
+}
+
+std::string_view name_of(media::Corner corner) {
+  constexpr std::string_view kNames[] = {"top-left", "top-right", "bottom-left", "bottom-right"};
+  return kNames[static_cast<std::size_t>(corner)];
+}
+
 }  // namespace
 
 json::object ladder_definition(const media::Ladder& ladder) {
@@ -55,14 +68,21 @@ json::object ladder_definition(const media::Ladder& ladder) {
   json::array audio;
   for (const media::AudioRung& rung : ladder.audio) audio.push_back(definition(rung));
   out["audio"] = std::move(audio);
-  const auto duration = [](microseconds time) {
-    return text(fmt::format("{}ms", std::chrono::duration_cast<milliseconds>(time).count()));
-  };
   out["detect"] = {{"black", duration(ladder.detect.black)},
                    {"frozen", duration(ladder.detect.frozen)},
                    {"frozen_noise", ladder.detect.frozen_noise},
                    {"bars", duration(ladder.detect.bars)},
                    {"silence", duration(ladder.detect.silence)}};
+  out["poster"] = {{"enabled", ladder.poster.enabled},
+                   {"interval", duration(ladder.poster.interval)},
+                   {"side", ladder.poster.side}};
+  out["thumbnails"] = {{"enabled", ladder.thumbnails.enabled}, {"side", ladder.thumbnails.side}};
+  out["overlay"] = {{"image", text(ladder.overlay.image)},
+                    {"corner", text(name_of(ladder.overlay.corner))},
+                    {"height_percent", ladder.overlay.height_percent},
+                    {"margin_percent", ladder.overlay.margin_percent},
+                    {"opacity_percent", ladder.overlay.opacity_percent}};
+  out["clock"] = ladder.clock;
   return out;
 }
 

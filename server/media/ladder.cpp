@@ -10,9 +10,11 @@
 namespace kapok::media {
 namespace {
 
-// The channel names what it passes through (docs/operations.md): nothing else may be called so.
+// The channel names what it passes through (docs/operations.md), and its still pictures: nothing
+// else may be called so.
 bool is_source_name(std::string_view name) {
-  return name == "source" || name.starts_with("source-") || name.starts_with("audio-");
+  return name == "source" || name.starts_with("source-") || name.starts_with("audio-") ||
+         name == "thumbnails";
 }
 
 Result<void> validate_name(std::string_view name) {
@@ -120,6 +122,42 @@ Result<void> validate(const Ladder& ladder) {
                   rung.name, other->name, name_of(rung.codec));
   }
   for (const AudioRung& rung : ladder.audio) KAPOK_TRY(check(rung));
+  if (ladder.poster.interval < kMinPosterInterval || ladder.poster.interval > kMaxPosterInterval)
+    return fail(Errc::config, "poster.interval is not within a second and an hour");
+  const auto check_side = [](std::string_view what, std::uint32_t side,
+                             std::uint32_t most) -> Result<void> {
+    if (side >= kMinStillSide && side <= most) return {};
+    return fail(Errc::config, "{} is not within {} and {}", what, kMinStillSide, most);
+  };
+  KAPOK_TRY(check_side("poster.side", ladder.poster.side, kMaxPosterSide));
+  KAPOK_TRY(check_side("thumbnails.side", ladder.thumbnails.side, kMaxThumbnailSide));
+  const OverlayWish& logo = ladder.overlay;
+  constexpr std::uint32_t kWhole = 100;
+  if (logo.height_percent == 0 || logo.opacity_percent == 0 || logo.opacity_percent > kWhole ||
+      logo.height_percent + 2 * logo.margin_percent > kWhole || logo.margin_percent > kWhole)
+    return fail(Errc::config, "overlay: the logo and its margins do not fit into the picture");
+  return logo.png.empty() ? Result<void>{} : check_logo(logo.png.bytes());
+}
+
+bool OverlayWish::operator==(const OverlayWish& other) const {
+  return image == other.image && png.text() == other.png.text() && corner == other.corner &&
+         height_percent == other.height_percent && margin_percent == other.margin_percent &&
+         opacity_percent == other.opacity_percent;
+}
+
+// [PNG 5.2, 11.2.2] the signature, then IHDR with width and height.
+Result<void> check_logo(ByteSpan png) {
+  if (png.size() > kMaxLogoBytes)
+    return fail(Errc::config, "the logo is larger than {} bytes", kMaxLogoBytes);
+  using namespace std::string_view_literals;
+  constexpr std::string_view kBegin = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR"sv;
+  if (!as_text(png).starts_with(kBegin)) return fail(Errc::config, "the logo is no PNG");
+  ByteReader in(png.subspan(kBegin.size()));
+  const std::uint32_t width = KAPOK_TRY(in.u32());
+  const std::uint32_t height = KAPOK_TRY(in.u32());
+  if (width == 0 || height == 0 || width > kMaxLogoSide || height > kMaxLogoSide)
+    return fail(Errc::config, "the logo has {}x{} pixels, more than {}x{}", width, height,
+                kMaxLogoSide, kMaxLogoSide);
   return {};
 }
 

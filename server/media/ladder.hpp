@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "server/base/buffer.hpp"
+#include "server/base/clock.hpp"
 #include "server/base/result.hpp"
 #include "server/media/detection.hpp"
 #include "server/media/track.hpp"
@@ -30,6 +32,11 @@ constexpr std::size_t kMaxBinText = 1024;    // a graph that takes more has no p
 // [EBU R 128] broadcasts are at -23, streams at -14 to -18; outside of this range it is a mistake.
 constexpr std::int32_t kMinLoudness = -40;
 constexpr std::int32_t kMaxLoudness = -9;
+constexpr microseconds kMinPosterInterval{1'000'000};
+constexpr microseconds kMaxPosterInterval{3'600'000'000};
+constexpr std::uint32_t kMaxPosterSide = 1920;
+constexpr std::uint32_t kMaxThumbnailSide = 640;
+constexpr std::uint32_t kMinStillSide = 64;
 
 enum class RungRange : std::uint8_t {
   keep,  // the source's dynamic range
@@ -70,6 +77,36 @@ struct AudioRung {
   bool operator==(const AudioRung&) const = default;
 };
 
+// Still pictures of the same frames. `side`: of the longer side, in square pixels; a smaller source
+// is not enlarged.
+struct PosterWish {
+  bool enabled = true;
+  microseconds interval{10'000'000};  // to the next segment's start
+  std::uint32_t side = 1280;
+  bool operator==(const PosterWish&) const = default;
+};
+struct ThumbnailWish {
+  bool enabled = true;  // one for each segment
+  std::uint32_t side = 320;
+  bool operator==(const ThumbnailWish&) const = default;
+};
+
+// A logo on all video rungs, at the same place and size relative to each picture.
+constexpr std::size_t kMaxLogoBytes = std::size_t{4} * 1024 * 1024;
+constexpr std::uint32_t kMaxLogoSide = 4096;
+enum class Corner : std::uint8_t { top_left, top_right, bottom_left, bottom_right };
+struct OverlayWish {
+  std::string image;  // where the configuration found it
+  Buffer png;         // empty: no logo
+  Corner corner = Corner::top_right;
+  std::uint32_t height_percent = 10;  // of the picture's height, as the margin
+  std::uint32_t margin_percent = 4;
+  std::uint32_t opacity_percent = 80;
+  bool operator==(const OverlayWish& other) const;
+};
+// Bounded in bytes and pixels, by its header. Errors: config.
+Result<void> check_logo(ByteSpan png);
+
 struct Ladder {
   std::string name;
   std::string engine = "ffmpeg";
@@ -77,6 +114,10 @@ struct Ladder {
   std::vector<VideoRung> video;
   std::vector<AudioRung> audio;
   Detection detect;
+  PosterWish poster;  // of ladders with video rungs
+  ThumbnailWish thumbnails;
+  OverlayWish overlay;
+  bool clock = false;  // channel time in the picture, for tests
   bool operator==(const Ladder&) const = default;
 };
 

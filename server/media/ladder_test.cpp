@@ -208,5 +208,27 @@ TEST(Ladder, WidthFollowsTheShapeAndIsEven) {
   EXPECT_EQ(width_of(rung("a", 1080), source), 2160U);
 }
 
+Bytes png(std::uint32_t width, std::uint32_t height) {
+  using namespace std::string_view_literals;
+  Bytes bytes;
+  ByteWriter out(bytes);
+  out.text("\x89PNG\r\n\x1a\n\0\0\0\rIHDR"sv);
+  out.u32(width);
+  out.u32(height);
+  return bytes;
+}
+
+TEST(Logo, IsAPngOfBoundedSize) {
+  EXPECT_TRUE(check_logo(png(512, 128)));
+  EXPECT_TRUE(check_logo(png(4096, 4096)));
+  EXPECT_FALSE(check_logo(png(4097, 1)));
+  EXPECT_FALSE(check_logo(png(0, 128)));
+  EXPECT_FALSE(check_logo(ByteSpan(png(512, 128)).first(20)));
+  EXPECT_FALSE(check_logo(as_bytes("\xff\xd8\xff\xe0 a JPEG")));
+  Bytes large = png(512, 128);
+  large.resize(kMaxLogoBytes + 1);
+  EXPECT_FALSE(check_logo(large));
+}
+
 }  // namespace
 }  // namespace kapok::media

@@ -74,6 +74,15 @@ TEST(KapokTranscoder, MakesARungOfWhatItIsSentAndDrains) {
       EXPECT_EQ(sync.contains(packet.pts.count), packet.sync) << packet.pts.count;
     }
   EXPECT_FALSE(sync.empty());
+
+  // Late ones are left out, never the first.
+  std::set<media::ImageKind> kinds;
+  for (const media::Image& image : all_of<media::Image>(said)) {
+    kinds.insert(image.kind);
+    EXPECT_EQ((image.pts - clip.packets[0].pts).count % (25 * 1800), 0);
+    EXPECT_EQ(image.width, image.kind == media::ImageKind::poster ? 640U : 320U);
+  }
+  EXPECT_EQ(kinds.size(), 2U);
 }
 
 TEST(KapokTranscoder, SaysWhatItsSandboxHoldsAndTheKernelAgrees) {

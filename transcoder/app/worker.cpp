@@ -154,6 +154,10 @@ void Worker::packet(std::string_view rung, media::Packet packet) {
   outbox_.say(wire::RungPacket{std::string(rung), std::move(packet)});
 }
 
+void Worker::image(media::Image image) {
+  outbox_.say(std::move(image));
+}
+
 void Worker::notice(LogLevel level, std::string_view event, std::string_view text) {
   outbox_.say(wire::Notice{level, std::string(event), std::string(text)});
 }

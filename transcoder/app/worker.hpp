@@ -61,6 +61,7 @@ class Worker final : private ladder::RungSink {
 
   void track(std::string_view rung, std::shared_ptr<const media::Track> track) override;
   void packet(std::string_view rung, media::Packet packet) override;
+  void image(media::Image image) override;
   void notice(LogLevel level, std::string_view event, std::string_view text) override;
   void anomaly(const media::AnomalyEvent& event) override;
 

@@ -20,6 +20,7 @@ class ProbeSink final : public ladder::RungSink {
   void packet(std::string_view, media::Packet packet) override {
     packets_.push_back(std::move(packet));
   }
+  void image(media::Image) override {}
   void notice(LogLevel, std::string_view, std::string_view text) override {
     const std::lock_guard lock(mutex_);
     if (complaint_.empty()) complaint_ = text;

@@ -63,6 +63,19 @@ void RecordingSink::packet(std::string_view rung, media::Packet packet) {
   to.track_of.push_back(to.tracks.size() - 1);
 }
 
+void RecordingSink::image(media::Image image) {
+  const std::lock_guard lock(mutex_);
+  images_.push_back(std::move(image));
+}
+
+std::vector<media::Image> RecordingSink::images(media::ImageKind kind) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<media::Image> found;
+  for (const media::Image& image : images_)
+    if (image.kind == kind) found.push_back(image);
+  return found;
+}
+
 void RecordingSink::notice(LogLevel, std::string_view event, std::string_view text) {
   const std::lock_guard lock(mutex_);
   notices_.emplace_back(event, text);

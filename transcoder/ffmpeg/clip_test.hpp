@@ -23,12 +23,14 @@ class RecordingSink final : public ladder::RungSink {
   };
   void track(std::string_view rung, std::shared_ptr<const media::Track> track) override;
   void packet(std::string_view rung, media::Packet packet) override;
+  void image(media::Image image) override;
   void notice(LogLevel level, std::string_view event, std::string_view text) override;
   void anomaly(const media::AnomalyEvent& event) override;
 
   // Once the engine has drained, or under no other thread.
   Rung& operator[](const std::string& rung) { return rungs_[rung]; }
   bool has(const std::string& rung) const { return rungs_.contains(rung); }
+  std::vector<media::Image> images(media::ImageKind kind) const;
   std::size_t notices(std::string_view event) const;
   std::string all_notices() const;
   const std::vector<media::AnomalyEvent>& anomalies() const { return anomalies_; }
@@ -36,6 +38,7 @@ class RecordingSink final : public ladder::RungSink {
  private:
   mutable std::mutex mutex_;
   std::map<std::string, Rung> rungs_;
+  std::vector<media::Image> images_;
   std::vector<std::pair<std::string, std::string>> notices_;
   std::vector<media::AnomalyEvent> anomalies_;
 };

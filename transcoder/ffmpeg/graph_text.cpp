@@ -105,4 +105,10 @@ std::string graph_text(const StepWork& work) {
   return text.text();
 }
 
+std::string tone_text(const media::VideoFacts& from) {
+  std::string text = "format=yuv420p10le,";
+  if (const std::string colour = completed_colour(from); !colour.empty()) text += colour + ",";
+  return text + map_in_memory(from);
+}
+
 }  // namespace kapok::ffmpeg

@@ -18,4 +18,7 @@ struct StepWork {
 
 std::string graph_text(const StepWork& work);
 
+// HDR, and SDR in wide colours, to SDR in BT.709, in memory.
+std::string tone_text(const media::VideoFacts& from);
+
 }  // namespace kapok::ffmpeg

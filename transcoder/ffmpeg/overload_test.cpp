@@ -23,6 +23,7 @@ class HoldingSink final : public ladder::RungSink {
     recorded.packet(rung, std::move(packet));
     changed_.notify_all();
   }
+  void image(media::Image image) override { recorded.image(std::move(image)); }
   void notice(LogLevel level, std::string_view event, std::string_view text) override {
     const std::lock_guard lock(mutex_);
     recorded.notice(level, event, text);

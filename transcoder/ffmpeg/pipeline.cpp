@@ -13,12 +13,27 @@ namespace {
 // Scaling is cheap beside encoding; each planned picture has a thread already.
 constexpr unsigned kMaxFilterThreads = 4;
 
+// What a planned picture is, as a source for others.
+media::VideoFacts shown_in(const ladder::PlannedPicture& picture, const media::VideoFacts& source) {
+  media::VideoFacts facts = source;
+  facts.width = picture.width;
+  facts.height = picture.height;
+  facts.bit_depth = picture.bit_depth;
+  facts.interlaced = false;
+  if (picture.tones == ladder::Tones::bt709) facts.colour = media::Colour{1, 1, 1, false};
+  return facts;
+}
+
+bool draws(const media::Ladder& ladder) {
+  return !ladder.overlay.png.empty() || ladder.clock;
+}
+
 }  // namespace
 
 static_assert(media::kMaxVideoRungs <= std::numeric_limits<decltype(Mark::shed)>::digits);
 
-void Pipeline::add_steps(const ladder::Plan& plan, const Placement& placement,
-                         const PipelineSetup& setup) {
+void Pipeline::add_steps(const media::Ladder& ladder, const ladder::Plan& plan,
+                         const Placement& placement, const PipelineSetup& setup) {
   std::vector<media::VideoFacts> made;  // what comes out of each step
   for (const Step& step : placement.steps) {
     StepWork work{.step = step,
@@ -41,6 +56,10 @@ void Pipeline::add_steps(const ladder::Plan& plan, const Placement& placement,
                    .threads = std::min(setup.threads, kMaxFilterThreads)},
         sink_, on_device ? setup.watch : nullptr));
     made.push_back(out);
+    // What is made of it has what is drawn on it too.
+    if (step.picture && !plan.pictures[*step.picture].from)
+      add_drawing(ladder, plan.pictures[*step.picture],
+                  shown_in(plan.pictures[*step.picture], setup.source), setup.timescale);
     if (step.from)
       pictures_[*step.from]->feed(*pictures_.back());
     else
@@ -57,11 +76,14 @@ Pipeline::Pipeline(const media::Ladder& ladder, const PipelineSetup& setup, ladd
   for (const auto& left_out : plan.left_out)
     sink.notice(LogLevel::info, "rung.left_out",
                 fmt::format("{}: {}", left_out.rung, left_out.why));
-  const Placement placement = place(plan, *setup.path,
+  Path path = *setup.path;
+  // Drawing is done in memory, and so is then all that comes of it.
+  if (draws(ladder)) path.can = {};
+  const Placement placement = place(plan, path,
                                     {.place = setup.decoded,
                                      .interlaced = source.interlaced,
                                      .full_range = source.colour.full_range});
-  add_steps(plan, placement, setup);
+  add_steps(ladder, plan, placement, setup);
   for (std::size_t i = 0; i < plan.rungs.size(); ++i) {
     const auto& planned = plan.rungs[i];
     const PlacedRung& placed = placement.rungs[i];
@@ -81,12 +103,47 @@ Pipeline::Pipeline(const media::Ladder& ladder, const PipelineSetup& setup, ladd
                                        counters[index], on_device ? setup.watch : nullptr)});
     pictures_[placed.step]->feed(*encoders_.back().stage);
   }
+  if (ladder.poster.enabled || ladder.thumbnails.enabled)
+    add_images(ladder, plan, placement, setup);
+}
+
+void Pipeline::add_drawing(const media::Ladder& ladder, const ladder::PlannedPicture& picture,
+                           const media::VideoFacts& from, media::Timescale timescale) {
+  auto drawing = Drawing::make(ladder, {.width = picture.width,
+                                        .height = picture.height,
+                                        .bit_depth = picture.bit_depth,
+                                        .colour = from.colour,
+                                        .sample_aspect = from.sample_aspect,
+                                        .timescale = timescale});
+  if (drawing)
+    pictures_.back()->draw(std::move(*drawing));
+  else
+    sink_.notice(LogLevel::error, "overlay.failed", drawing.error().message);
+}
+
+void Pipeline::add_images(const media::Ladder& ladder, const ladder::Plan& plan,
+                          const Placement& placement, const PipelineSetup& setup) {
+  const std::uint32_t side = std::max(ladder.poster.enabled ? ladder.poster.side : 0,
+                                      ladder.thumbnails.enabled ? ladder.thumbnails.side : 0);
+  const auto picture =
+      ladder::picture_for_images(plan, setup.source, image_size(setup.source, side).height);
+  // One that stays on the device is no better a source than the decoded frame.
+  const auto step = std::ranges::find_if(placement.steps, [&](const Step& one) {
+    return picture && one.picture == picture && one.out == Place::memory;
+  });
+  images_of_source_ = step == placement.steps.end();
+  const media::VideoFacts from =
+      images_of_source_ ? setup.source : shown_in(plan.pictures[*picture], setup.source);
+  images_ = std::make_unique<ImageStage>(ladder, from, setup.timescale, setup.pace, sink_);
+  if (!images_of_source_)
+    pictures_[static_cast<std::size_t>(step - placement.steps.begin())]->feed(*images_);
 }
 
 void Pipeline::push(Picture picture, ladder::Room room) {
   shed_what_is_due(picture, room);
   const Mark& mark = picture.mark;
   for (const auto& encoder : encoders_) encoder.stage->count_if_shed(mark);
+  if (images_of_source_ && ImageStage::wants(mark)) images_->push({share(*picture.frame), mark});
   for (PictureStage* root : roots_)
     if (root->wants(mark)) root->push({share(*picture.frame), mark});
 }
@@ -112,6 +169,7 @@ void Pipeline::shed_what_is_due(Picture& picture, ladder::Room room) {
 void Pipeline::finish() {
   for (const auto& stage : pictures_) stage->finish();
   for (const auto& encoder : encoders_) encoder.stage->finish();
+  if (images_) images_->finish();
 }
 
 bool Pipeline::shed() {

@@ -21,6 +21,7 @@ struct PipelineSetup {
   unsigned threads = 1;
   const Path* path = nullptr;
   DeviceWatch* watch = nullptr;  // of the path's device; outlives the pipeline
+  ladder::Pace pace = ladder::Pace::live;
 };
 
 class Pipeline {
@@ -38,8 +39,13 @@ class Pipeline {
   bool shed();
 
  private:
-  void add_steps(const ladder::Plan& plan, const Placement& placement, const PipelineSetup& setup);
+  void add_steps(const media::Ladder& ladder, const ladder::Plan& plan, const Placement& placement,
+                 const PipelineSetup& setup);
   void shed_what_is_due(Picture& picture, ladder::Room room);
+  void add_images(const media::Ladder& ladder, const ladder::Plan& plan, const Placement& placement,
+                  const PipelineSetup& setup);
+  void add_drawing(const media::Ladder& ladder, const ladder::PlannedPicture& picture,
+                   const media::VideoFacts& from, media::Timescale timescale);
 
   ladder::RungSink& sink_;
   struct NamedEncoder {
@@ -53,8 +59,10 @@ class Pipeline {
   std::mutex shedding_mutex_;
   ladder::Shedding shedding_{{}, {}};
   bool halved_ = false;
-  std::uint32_t shed_ = 0;  // as in Mark
-  bool halves_ = false;     // halved_, from a picture on that stays
+  std::uint32_t shed_ = 0;              // as in Mark
+  bool halves_ = false;                 // halved_, from a picture on that stays
+  std::unique_ptr<ImageStage> images_;  // null: none are wanted
+  bool images_of_source_ = false;       // made of the decoded frame
 };
 
 }  // namespace kapok::ffmpeg

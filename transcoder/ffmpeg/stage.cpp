@@ -89,13 +89,22 @@ void PictureStage::finish() {
 
 bool PictureStage::wants(const Mark& mark) const {
   const auto does = [&](const auto* stage) { return stage->wants(mark); };
+  if (images_ != nullptr && ImageStage::wants(mark)) return true;
   return std::ranges::any_of(smaller_, does) || std::ranges::any_of(encoders_, does);
 }
 
 void PictureStage::hand_on(Picture picture) {
+  if (drawing_) {
+    // The picture is worth more than what is drawn on it.
+    if (const auto drawn = drawing_->draw(*picture.frame, picture.mark.pts); !drawn) {
+      drawing_.reset();
+      sink_.notice(LogLevel::error, "overlay.failed", drawn.error().message);
+    }
+  }
   for (PictureStage* stage : smaller_)
     if (stage->wants(picture.mark)) stage->push({share(*picture.frame), picture.mark});
   for (EncodeStage* stage : encoders_) stage->push({share(*picture.frame), picture.mark});
+  if (images_ != nullptr) images_->push(std::move(picture));
 }
 
 Result<void> PictureStage::put(Picture picture) {

@@ -5,11 +5,14 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "transcoder/ffmpeg/device_watch.hpp"
+#include "transcoder/ffmpeg/drawing.hpp"
+#include "transcoder/ffmpeg/image_stage.hpp"
 #include "transcoder/ffmpeg/picture_graph.hpp"
 #include "transcoder/ffmpeg/video_encoder.hpp"
 #include "transcoder/ladder/attendance.hpp"
@@ -67,6 +70,9 @@ class PictureStage {
   // Both before the first push.
   void feed(PictureStage& smaller) { smaller_.push_back(&smaller); }
   void feed(EncodeStage& encoder) { encoders_.push_back(&encoder); }
+  void feed(ImageStage& images) { images_ = &images; }
+  // Likewise: on each picture before it is handed on.
+  void draw(std::unique_ptr<const Drawing> drawing) { drawing_ = std::move(drawing); }
 
   bool wants(const Mark& mark) const;
   void push(Picture picture) { queue_.push(std::move(picture)); }
@@ -84,6 +90,8 @@ class PictureStage {
   ladder::PictureQueue<Picture> queue_;
   std::vector<PictureStage*> smaller_;
   std::vector<EncodeStage*> encoders_;
+  ImageStage* images_ = nullptr;
+  std::unique_ptr<const Drawing> drawing_;
   std::thread thread_;
 };
 

@@ -190,7 +190,8 @@ void VideoLane::rebuild(const media::VideoFacts& facts, const AVFrame& first) {
                                                .timescale = track_->timescale,
                                                .threads = options_.threads,
                                                .path = &paths_.front(),
-                                               .watch = device_watch_.get()},
+                                               .watch = device_watch_.get(),
+                                               .pace = options_.pace},
                                  sink_, rungs_);
   const std::lock_guard lock(pipeline_mutex_);
   pipeline_ = std::move(made);

@@ -25,6 +25,7 @@ class KeepingSink final : public ladder::RungSink {
   void packet(std::string_view, media::Packet packet) override {
     packets_.push_back(std::move(packet));
   }
+  void image(media::Image) override {}
   void notice(LogLevel, std::string_view, std::string_view) override {}
   void anomaly(const media::AnomalyEvent&) override {}
   const std::shared_ptr<const media::Track>& track() const { return track_; }

@@ -15,6 +15,7 @@
 #include "server/base/log.hpp"
 #include "server/base/result.hpp"
 #include "server/media/detection.hpp"
+#include "server/media/image.hpp"
 #include "server/media/packet.hpp"
 #include "server/media/track.hpp"
 
@@ -48,6 +49,8 @@ class RungSink {
   virtual void track(std::string_view rung, std::shared_ptr<const media::Track> track) = 0;
   // In decoding order. pts are the source's own; arrival is that of the source packet.
   virtual void packet(std::string_view rung, media::Packet packet) = 0;
+  // A poster or thumbnail. pts are the source's own.
+  virtual void image(media::Image image) = 0;
   // One line for the log: what a person running the channel should know.
   virtual void notice(LogLevel level, std::string_view event, std::string_view text) = 0;
   // What was found in the source's pictures and sound (Ladder::detect).

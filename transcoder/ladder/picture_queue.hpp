@@ -34,6 +34,15 @@ class PictureQueue {
     changed_.notify_all();
   }
 
+  // Does not wait: drops the picture if another one is still in it.
+  void offer(Picture picture) {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || !pictures_.empty()) return;
+    bytes_ += bytes_of(picture);
+    pictures_.push_back(std::move(picture));
+    changed_.notify_all();
+  }
+
   // Waits; absent once closed and empty.
   std::optional<Picture> pop() {
     std::unique_lock lock(mutex_);

@@ -12,10 +12,7 @@ namespace {
 constexpr std::uint32_t kCascadePercent = 150;
 
 Tones tones_of(const media::VideoRung& rung, const media::VideoFacts& source) {
-  // SDR in BT.2020 (primaries 9) too looks pale on the displays that SDR rungs are for.
-  const bool narrow =
-      dynamic_range_of(source.colour) == media::DynamicRange::sdr && source.colour.primaries != 9;
-  return rung.range == media::RungRange::keep || narrow ? Tones::as_source : Tones::bt709;
+  return rung.range == media::RungRange::keep ? Tones::as_source : sdr_tones(source);
 }
 
 // What encoders at the presets of live work cost for a picture of the same size.
@@ -38,6 +35,22 @@ media::Rational rate_of(const media::VideoRung& rung, media::Rational source) {
   if (rung.rate == media::RungRate::full || source.numerator == 0) return source;
   if (source.numerator % 2 == 0) return {source.numerator / 2, source.denominator};
   return {source.numerator, source.denominator * 2};
+}
+
+Tones sdr_tones(const media::VideoFacts& source) {
+  // SDR in BT.2020 (primaries 9) too looks pale on the displays that SDR rungs are for.
+  const bool narrow =
+      dynamic_range_of(source.colour) == media::DynamicRange::sdr && source.colour.primaries != 9;
+  return narrow ? Tones::as_source : Tones::bt709;
+}
+
+std::optional<std::size_t> picture_for_images(const Plan& plan, const media::VideoFacts& source,
+                                              std::uint32_t height) {
+  const Tones tones = sdr_tones(source);
+  std::optional<std::size_t> best;  // larger ones come first
+  for (std::size_t i = 0; i < plan.pictures.size(); ++i)
+    if (plan.pictures[i].tones == tones && plan.pictures[i].height >= height) best = i;
+  return best;
 }
 
 Plan plan_video(const media::Ladder& ladder, const media::VideoFacts& source) {

@@ -43,6 +43,14 @@ struct Plan {
 // Of the rung's frames.
 media::Rational rate_of(const media::VideoRung& rung, media::Rational source);
 
+// How the source becomes SDR in BT.709.
+Tones sdr_tones(const media::VideoFacts& source);
+
+// Which of a plan's pictures stills of that height are best made of: the smallest SDR one that is
+// large enough. Absent: the decoded frame.
+std::optional<std::size_t> picture_for_images(const Plan& plan, const media::VideoFacts& source,
+                                              std::uint32_t height);
+
 Plan plan_video(const media::Ladder& ladder, const media::VideoFacts& source);
 
 }  // namespace kapok::ladder

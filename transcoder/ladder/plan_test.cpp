@@ -99,5 +99,22 @@ TEST(Plan, RungsAboveTheSourceAreLeftOutAndNamed) {
   EXPECT_EQ(plan.left_out[0].rung, "1080");
 }
 
+TEST(Plan, ImagesAreMadeOfTheSmallestSdrPictureThatIsLargeEnough) {
+  const auto hdr = source(3840, 2160, 16);
+  const Plan plan = plan_video(ladder_of({rung("hdr1080", 1080, Codec::hevc, RungRange::keep),
+                                          rung("sdr1080", 1080, Codec::avc, RungRange::sdr),
+                                          rung("sdr720", 720, Codec::avc, RungRange::sdr),
+                                          rung("sdr360", 360, Codec::avc, RungRange::sdr)}),
+                               hdr);
+  const auto chosen = picture_for_images(plan, hdr, 720);
+  ASSERT_TRUE(chosen);
+  EXPECT_EQ(plan.pictures[*chosen].height, 720U);
+  EXPECT_EQ(plan.pictures[*chosen].tones, Tones::bt709);
+  EXPECT_EQ(picture_for_images(plan, hdr, 1440), std::nullopt);
+  const Plan kept =
+      plan_video(ladder_of({rung("hdr1080", 1080, Codec::hevc, RungRange::keep)}), hdr);
+  EXPECT_EQ(picture_for_images(kept, hdr, 720), std::nullopt) << "an HDR picture is not for JPEG";
+}
+
 }  // namespace
 }  // namespace kapok::ladder

@@ -8,6 +8,16 @@ test('a channel without a title is shown by its id', () => {
   assert.equal(channel?.since_ms, Date.UTC(2026, 0, 1));
 });
 
+test('the poster is an address, or there is none', () => {
+  const channels = parseChannels({
+    channels: [{ id: 'a', poster: '/live/a/poster.jpg?t=1790000000' }, { id: 'b', poster: null }, { id: 'c' }],
+  });
+  assert.deepEqual(
+    channels.map(({ poster }) => poster),
+    ['/live/a/poster.jpg?t=1790000000', null, null],
+  );
+});
+
 test('live channels come first; programme and dynamic range are read', () => {
   const channels = parseChannels({
     channels: [

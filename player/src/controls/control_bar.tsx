@@ -1,10 +1,11 @@
 // The controls under the picture: native buttons, ranges and a select, so that keyboards, remote
 // controls and screen readers work as they do everywhere.
-import { useEffect, useRef } from 'preact/hooks';
-import { formatDuration, formatTime } from '../i18n';
+import { formatDuration } from '../i18n';
 import { useLanguage, useText } from '../language';
-import type { Snapshot } from '../playback/engine';
+import type { Snapshot, Thumbnail } from '../playback/engine';
+import { useFill } from './fill';
 import { Icon } from './icons';
+import { SeekBar } from './seek_bar';
 
 interface Properties {
   video: HTMLVideoElement;
@@ -15,19 +16,11 @@ interface Properties {
   onQuality: (id: string) => void;
   onFullscreen: () => void;
   onStats: () => void;
+  thumbnail: (time: number) => Promise<Thumbnail | null>;
 }
 
 // Behind by less than this is live: the edge moves in steps of a segment.
 export const kLiveSlackS = 5;
-
-/** How much of a range is filled: set as a property, because the page's policy forbids style="". */
-function useFill(fraction: number) {
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    input.current?.style.setProperty('--fill', `${(Math.min(1, Math.max(0, fraction)) * 100).toFixed(2)}%`);
-  }, [fraction]);
-  return input;
-}
 
 export function ControlBar(p: Properties) {
   const t = useText();
@@ -37,8 +30,6 @@ export function ControlBar(p: Properties) {
   const live = snapshot.behind_s < kLiveSlackS;
   const behind = formatDuration(language, snapshot.behind_s);
   const seekable = end - start > 2 * kLiveSlackS;
-  const position = live ? end : Math.min(end, Math.max(start, video.currentTime));
-  const seekInput = useFill(end > start ? (position - start) / (end - start) : 1);
   const volume = video.muted ? 0 : video.volume;
   const volumeInput = useFill(volume);
   const autoLabel =
@@ -47,26 +38,7 @@ export function ControlBar(p: Properties) {
       : t('control.quality_auto');
   return (
     <div class="bar" role="group" aria-label={t('control.bar')}>
-      {seekable && (
-        <input
-          ref={seekInput}
-          class="range seek"
-          type="range"
-          min={start}
-          max={end}
-          step="any"
-          value={position}
-          aria-label={t('control.seek')}
-          aria-valuetext={
-            live || snapshot.position_ms === null
-              ? t('control.seek_live')
-              : t('control.seek_behind', { time: formatTime(language, snapshot.position_ms), behind })
-          }
-          onInput={(event) => {
-            video.currentTime = Number(event.currentTarget.value);
-          }}
-        />
-      )}
+      {seekable && <SeekBar video={video} snapshot={snapshot} live={live} thumbnail={p.thumbnail} />}
       <div class="bar-row">
         <button
           type="button"

@@ -66,7 +66,7 @@ function resolutionMark(channel: Channel): string | null {
 function Card({ channel, onWatch }: { channel: Channel; onWatch: () => void }) {
   const t = useText();
   const language = useLanguage();
-  const [broken, setBroken] = useState(false);
+  const [broken, setBroken] = useState<string | null>(null);
   const mark = resolutionMark(channel);
   return (
     <li>
@@ -82,8 +82,14 @@ function Card({ channel, onWatch }: { channel: Channel; onWatch: () => void }) {
         }}
       >
         <span class="card-picture">
-          {channel.poster !== null && !broken ? (
-            <img src={channel.poster} alt="" loading="lazy" onError={() => setBroken(true)} />
+          {channel.poster !== null && channel.poster !== broken ? (
+            <img
+              class="card-poster"
+              src={channel.poster}
+              alt=""
+              loading="lazy"
+              onError={() => setBroken(channel.poster)}
+            />
           ) : (
             <img class="card-flower" src={logo} alt="" />
           )}

@@ -64,6 +64,7 @@ export function Watch({ channel, protocol, onBack }: Properties) {
     };
   }, [channel, protocol]);
 
+  const thumbnail = useCallback((time: number) => playback.current?.thumbnail(time) ?? Promise.resolve(null), []);
   const touched = useCallback(() => setTouchedAt(performance.now()), []);
 
   useEffect(() => {
@@ -203,6 +204,7 @@ export function Watch({ channel, protocol, onBack }: Properties) {
             onQuality={(id) => playback.current?.selectQuality(id)}
             onFullscreen={() => frame.current && video.current && toggleFullscreen(frame.current, video.current)}
             onStats={() => setStatsShown(!statsShown)}
+            thumbnail={thumbnail}
           />
         )}
       </div>

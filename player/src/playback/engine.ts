@@ -29,6 +29,13 @@ export interface Snapshot {
   quality: string; // a Quality's id, or 'auto'
 }
 
+/** A still picture of a moment, for the seek bar. */
+export interface Thumbnail {
+  url: string;
+  width: number;
+  height: number;
+}
+
 export interface EngineEvents {
   /** Playback has ended for good. */
   failed(failure: Failure): void;
@@ -41,6 +48,8 @@ export interface Engine {
   /** New media requests go to this session from now on; playback is not interrupted. */
   rebase(base: string): void;
   snapshot(): Snapshot;
+  /** Of a video.currentTime; null where there is none. */
+  thumbnail(time: number): Promise<Thumbnail | null>;
   goLive(): void;
   selectQuality(id: string): void;
   destroy(): Promise<void>;
@@ -196,6 +205,18 @@ export class ShakaEngine implements Engine {
     };
   }
 
+  async thumbnail(time: number): Promise<Thumbnail | null> {
+    try {
+      const found = await this.player?.getThumbnails(null, time);
+      const uri = found?.uris[0];
+      // One picture a file; a sheet of several is nothing that we publish.
+      if (found == null || uri === undefined || found.imageWidth !== found.width) return null;
+      return { url: rebased(uri, this.base), width: found.width, height: found.height };
+    } catch {
+      return null; // a playlist of pictures that could not be fetched
+    }
+  }
+
   goLive(): void {
     this.player?.goToLive();
   }
@@ -263,6 +284,10 @@ export class NativeEngine implements Engine {
       qualities: [],
       quality: 'auto',
     };
+  }
+
+  async thumbnail(): Promise<null> {
+    return null;
   }
 
   goLive(): void {

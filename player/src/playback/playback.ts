@@ -2,7 +2,7 @@
 // signal. The page draws what `status` says and knows nothing of how it came about.
 import { ApiError, listChannels, type Channel } from '../api/client';
 import { ViewingSession } from '../evidence/viewing_session';
-import { mediaSourceExists, NativeEngine, ShakaEngine, type Engine, type Snapshot } from './engine';
+import { mediaSourceExists, NativeEngine, ShakaEngine, type Engine, type Snapshot, type Thumbnail } from './engine';
 import { backOffSeconds, fromStatus, retryHelps, type Failure } from './failure';
 import { ServerClock } from './server_clock';
 
@@ -71,6 +71,10 @@ export class Playback {
 
   snapshot(): Snapshot | null {
     return this.engine?.snapshot() ?? null;
+  }
+
+  async thumbnail(time: number): Promise<Thumbnail | null> {
+    return (await this.engine?.thumbnail(time)) ?? null;
   }
 
   get stalls(): number {

@@ -94,6 +94,12 @@ struct Fields {
                        {"loudness", rung.loudness},
                        {"source", rung.source}});
     out["rungs"] = std::move(rungs);
+    if (ladder.poster.enabled)
+      out["poster"] = {{"interval_ms", ladder.poster.interval.count() / 1000},
+                       {"side", ladder.poster.side}};
+    if (ladder.thumbnails.enabled) out["thumbnails"] = {{"side", ladder.thumbnails.side}};
+    if (!ladder.overlay.png.empty()) out["logo_bytes"] = ladder.overlay.png.size();
+    if (ladder.clock) out["clock"] = true;
   }
   void operator()(const wire::SourceTrack& source) { add(out, *source.track); }
   void operator()(const wire::SourcePacket& source) {
@@ -162,6 +168,14 @@ struct Fields {
   void operator()(const wire::FileRefused& refused) {
     out["source_unfit"] = refused.why == wire::FileRefused::Why::source_unfit;
     out["text"] = shown(refused.text);
+  }
+  void operator()(const media::Image& image) {
+    out["kind"] = media::name_of(image.kind);
+    out["pts"] = image.pts.count;
+    out["timescale"] = image.timescale;
+    out["width"] = image.width;
+    out["height"] = image.height;
+    out["jpeg_bytes"] = image.jpeg.size();
   }
 };
 

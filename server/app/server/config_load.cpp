@@ -265,19 +265,6 @@ class Loader {
   }
 
  private:
-  // [detect] black = "2s"  and  detect.black = "2s"  are the same key.
-  void read_ladder_key(const std::string& shown, const toml::node& node, const ConfigPlace& at,
-                       media::Ladder& ladder) {
-    if (const KeySpec* key = find_key(ladder_keys(), shown))
-      return set(*key, shown, Record(ladder), node, place(node.source()));
-    const auto* group = node.as_table();
-    const bool inner = std::ranges::any_of(
-        ladder_keys(), [&](const KeySpec& key) { return key.name.starts_with(shown + "."); });
-    if (group == nullptr || !inner) return unknown_key(at, shown, shown, ladder_keys());
-    for (const auto& [name, value] : *group)
-      read_ladder_key(shown + "." + std::string(name.str()), value, place(name.source()), ladder);
-  }
-
   bool parse(toml::table& root) {
     if (source_.text.size() > kMaxConfigBytes) {
       problems_.error({source_.name, 0, 0}, "",
@@ -294,6 +281,23 @@ class Loader {
                       "correct the TOML syntax there; text values need quotes");
       return false;
     }
+  }
+
+  // [detect] black = "2s"  and  detect.black = "2s"  are the same key.
+  void read_ladder_key(const std::string& shown, const toml::node& node, const ConfigPlace& at,
+                       media::Ladder& ladder) {
+    const bool group = is_group(ladder_keys(), shown + ".");
+    if (const KeySpec* key = find_key(ladder_keys(), shown))
+      set(*key, shown, Record(ladder), node, place(node.source()));
+    else if (const auto* inner = node.as_table(); inner != nullptr && group)
+      for (const auto& [name, value] : *inner)
+        read_ladder_key(fmt::format("{}.{}", shown, name.str()), value, place(name.source()),
+                        ladder);
+    else if (group)
+      problems_.error(at, shown, "this is a group of keys, not a value",
+                      fmt::format("write it as [{}] with keys below it", shown));
+    else
+      unknown_key(at, shown, shown, ladder_keys());
   }
 
   template <class Rung>
@@ -385,7 +389,7 @@ class Loader {
         set(*key, shown, Record(loaded_.config), node, place(node.source()));
         continue;
       }
-      const bool inner = is_group(shown + ".");
+      const bool inner = is_group(root_keys(), shown + ".");
       if (const auto* sub = node.as_table(); sub != nullptr && inner) {
         read_root(*sub, shown + ".");
         continue;
@@ -397,10 +401,9 @@ class Loader {
         unknown_key(at, shown, shown, root_keys());
     }
   }
-  static bool is_group(std::string_view prefix) {
-    for (const KeySpec& key : root_keys())
-      if (key.name.starts_with(prefix)) return true;
-    return false;
+  static bool is_group(std::span<const KeySpec> keys, std::string_view prefix) {
+    return std::ranges::any_of(keys,
+                               [&](const KeySpec& key) { return key.name.starts_with(prefix); });
   }
 
   bool read_section(std::string_view name, const toml::node& node, const ConfigPlace& at) {

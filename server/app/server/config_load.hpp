@@ -58,5 +58,10 @@ LoadedConfig load_config_file(const std::optional<std::filesystem::path>& file,
 Result<ConfigSource> read_config_source(const std::filesystem::path& file);
 // A ladder's file; what is wrong with it is in errors and warnings, the rest is empty.
 LoadedConfig load_ladder(const ConfigSource& source, media::Ladder& ladder);
+// The logo that it names, if any; a path that is not absolute begins at `folder`. Errors: config,
+// io.
+Result<void> read_logo(media::Ladder& ladder, const std::filesystem::path& folder);
+constexpr std::string_view kLogoRemedy =
+    "name a PNG of at most 4 MiB and 4096x4096 pixels that the server may read";
 
 }  // namespace kapok::app

@@ -298,7 +298,32 @@ INSTANTIATE_TEST_SUITE_P(
                     WrongLadder{kRung + "[detect]\nblack = \"1ms\"\n", 1, 1, "detect.black"},
                     WrongLadder{kRung + "[detect]\nblack = 1\n", 6, 9, "duration"},
                     WrongLadder{kRung + "[detector]\nblack = \"1s\"\n", 5, 2, "no such key"},
-                    WrongLadder{"engine = \"magic\"\n" + kRung, 1, 1, "magic"}));
+                    WrongLadder{"engine = \"magic\"\n" + kRung, 1, 1, "magic"},
+                    WrongLadder{"[poster]\nintervall = \"5s\"\n" + kRung, 2, 1, "no such key"},
+                    WrongLadder{"[poster]\ninterval = \"5ms\"\n" + kRung, 2, 12, "out of range"},
+                    WrongLadder{"thumbnails = true\n" + kRung, 1, 1, "group of keys"},
+                    WrongLadder{"[[video]]\nname = \"thumbnails\"\nheight = 720\nbit_rate = "
+                                "1_000_000\n",
+                                2, 8, "source's own"}));
+
+TEST(Ladders, StillPicturesAreOnUnlessSaidOtherwise) {
+  media::Ladder ladder;
+  ladder.name = "own";
+  ASSERT_TRUE(load_ladder({"own.toml", kRung, 0644}, ladder).ok());
+  EXPECT_TRUE(ladder.poster.enabled);
+  EXPECT_TRUE(ladder.thumbnails.enabled);
+  media::Ladder other;
+  other.name = "own";
+  const auto loaded = load_ladder({"own.toml",
+                                   "thumbnails.enabled = false\n[poster]\ninterval = \"30s\"\n"
+                                   "side = 640\n" +
+                                       kRung,
+                                   0644},
+                                  other);
+  ASSERT_TRUE(loaded.ok()) << format_problem(loaded.errors[0], "error");
+  EXPECT_FALSE(other.thumbnails.enabled);
+  EXPECT_EQ(other.poster, (media::PosterWish{true, seconds(30), 640}));
+}
 
 TEST(Ladder, WhatIsLookedForInThePicturesIsInItsFile) {
   media::Ladder ladder;

@@ -16,6 +16,8 @@ constexpr std::string_view kBondNames[] = {"broadcast", "backup"};
 constexpr std::string_view kCodecNames[] = {"avc", "hevc", "av1", "aac", "opus"};
 constexpr std::string_view kRungRateNames[] = {"full", "half"};
 constexpr std::string_view kRungRangeNames[] = {"keep", "sdr"};
+constexpr std::string_view kCornerNames[] = {"top-left", "top-right", "bottom-left",
+                                             "bottom-right"};
 constexpr std::string_view kEnterpriseNames[] = {"broadcaster", "iptv", "state-internet",
                                                  "private-internet"};
 
@@ -197,6 +199,36 @@ constexpr KeySpec kLadder[] = {
      media::kLongestDetection.count()},
     {"detect.silence", KAPOK_KEY(detect.silence), "Sound below -60 dBFS; likewise.", kReload,
      Form::any, 0, media::kLongestDetection.count()},
+    {"poster.enabled", KAPOK_KEY(poster.enabled),
+     "A still picture of the channel under /live/<channel>/poster.jpg, of ladders with video.",
+     kReload},
+    {"poster.interval", KAPOK_KEY(poster.interval),
+     "A new one so often, with the next segment's first frame.", kReload, Form::any,
+     media::kMinPosterInterval.count(), media::kMaxPosterInterval.count()},
+    {"poster.side", KAPOK_KEY(poster.side),
+     "Pixels of its longer side; a smaller source is not enlarged.", kReload, Form::any,
+     media::kMinStillSide, media::kMaxPosterSide},
+    {"thumbnails.enabled", KAPOK_KEY(thumbnails.enabled),
+     "A still picture of each segment for seek bars, listed for players in HLS, DASH and WebVTT.",
+     kReload},
+    {"thumbnails.side", KAPOK_KEY(thumbnails.side), "Pixels of its longer side.", kReload,
+     Form::any, media::kMinStillSide, media::kMaxThumbnailSide},
+    {"overlay.image", KAPOK_KEY(overlay.image),
+     "A logo on all video rungs: a PNG of at most 4 MiB and 4096x4096 pixels. A path that is not "
+     "absolute begins at the ladder's file. Empty: none.",
+     kReload},
+    {"overlay.corner",
+     [](Record r) { return choice(r.as<media::Ladder>().overlay.corner, kCornerNames); },
+     "Where it is.", kReload},
+    {"overlay.height_percent", KAPOK_KEY(overlay.height_percent),
+     "Its height, of the picture's height.", kReload, Form::any, 1, 100},
+    {"overlay.margin_percent", KAPOK_KEY(overlay.margin_percent),
+     "Between it and the picture's edges, of the picture's height.", kReload, Form::any, 0, 49},
+    {"overlay.opacity_percent", KAPOK_KEY(overlay.opacity_percent),
+     "How much it covers what is behind it, beside its own transparency.", kReload, Form::any, 1,
+     100},
+    {"clock", KAPOK_KEY(clock), "Channel time (UTC) in the picture of all video rungs, for tests.",
+     kReload},
 };
 #undef KAPOK_KEY
 

@@ -34,19 +34,32 @@ std::string in_toml_quotes(std::string_view text) {
 
 // Null is as good as absent. What no key of a ladder holds becomes something of that kind, to be
 // refused by its name.
+void append_value(std::string& out, const json::value& value) {
+  if (const auto* text = value.if_string()) {
+    out += in_toml_quotes({text->data(), text->size()});
+  } else if (const auto* truth = value.if_bool()) {
+    out += *truth ? "true" : "false";
+  } else if (const auto* group = value.if_object()) {  // as deep as the JSON's reader allows
+    std::string_view before = "{ ";
+    for (const auto& [name, held] : *group) {
+      if (held.is_null()) continue;
+      out += before;
+      out += in_toml_quotes(name) + " = ";
+      append_value(out, held);
+      before = ", ";
+    }
+    out += before == ", " ? " }" : "{}";
+  } else if (value.is_array()) {
+    out += "[0]";
+  } else {
+    out += json::serialize(value);
+  }
+}
+
 void write_value(std::string& out, std::string_view name, const json::value& value) {
   if (value.is_null()) return;
   out += in_toml_quotes(name) + " = ";
-  if (const auto* text = value.if_string())
-    out += in_toml_quotes({text->data(), text->size()});
-  else if (const auto* truth = value.if_bool())
-    out += *truth ? "true" : "false";
-  else if (value.is_object())
-    out += "{}";
-  else if (value.is_array())
-    out += "[0]";
-  else
-    out += json::serialize(value);
+  append_value(out, value);
   out += '\n';
 }
 
@@ -86,6 +99,14 @@ LoadedConfig refused(std::string key, std::string cause, std::string remedy) {
   return loaded;
 }
 
+LoadedConfig with_logo(LoadedConfig loaded, media::Ladder& ladder,
+                       const std::filesystem::path& folder) {
+  if (!loaded.ok()) return loaded;
+  if (const auto read = read_logo(ladder, folder); !read)
+    return refused("overlay.image", read.error().message, std::string(kLogoRemedy));
+  return loaded;
+}
+
 std::vector<std::filesystem::path> files_in(const std::filesystem::path& presets) {
   std::vector<std::filesystem::path> files;
   std::error_code error;
@@ -101,7 +122,8 @@ LoadedConfig load_preset(const std::filesystem::path& file, media::Ladder& ladde
   ladder.name = file.stem().string();
   const auto source = read_config_source(file);
   if (!source) return refused("preset", source.error().message, "name one of GET /api/v1/ladders");
-  return load_ladder(*source, ladder);
+  LoadedConfig loaded = load_ladder(*source, ladder);
+  return with_logo(std::move(loaded), ladder, file.parent_path());
 }
 
 }  // namespace
@@ -129,7 +151,8 @@ LoadedConfig load_ladder_json(const json::object& given, const std::filesystem::
     ladder.name = wanted;
     rest.erase("name");
   }
-  return load_ladder({"ladder", to_toml(rest), 0600}, ladder);
+  LoadedConfig loaded = load_ladder({"ladder", to_toml(rest), 0600}, ladder);
+  return with_logo(std::move(loaded), ladder, presets);
 }
 
 void LadderBook::configure(const std::vector<ChannelConfig>& channels,

@@ -53,6 +53,31 @@ TEST(LadderJson, IsReadAsALaddersFileIs) {
   EXPECT_EQ(preset.video.size(), 2U);
 }
 
+TEST(LadderJson, StillsAndClockAreFieldsToo) {
+  json::object wish = given(kOwn);
+  wish["poster"] = given(R"({"interval": "30s", "side": 640})");
+  wish["thumbnails"] = given(R"({"enabled": false})");
+  wish["clock"] = true;
+  media::Ladder ladder;
+  ladder.name = "museum";
+  const LoadedConfig loaded = load_ladder_json(wish, presets(), ladder);
+  ASSERT_TRUE(loaded.ok()) << loaded.errors.front().cause;
+  EXPECT_EQ(ladder.poster, (media::PosterWish{true, seconds(30), 640}));
+  EXPECT_FALSE(ladder.thumbnails.enabled);
+  EXPECT_TRUE(ladder.clock);
+}
+
+TEST(LadderJson, ALogoThatIsNotThereIsRefused) {
+  json::object wish = given(kOwn);
+  wish["overlay"] = given(R"({"image": "nothing.png"})");
+  media::Ladder ladder;
+  ladder.name = "museum";
+  const LoadedConfig loaded = load_ladder_json(wish, presets(), ladder);
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_EQ(loaded.errors.front().key, "overlay.image");
+  EXPECT_NE(loaded.errors.front().cause.find("nothing.png"), std::string::npos);
+}
+
 struct Wrong {
   std::string_view text;
   std::string_view key;

@@ -440,6 +440,7 @@ ChannelFacts Channel::facts() const {
   facts.live_since = era_.live_since();
   facts.eras = era_.eras();
   facts.end = UtcTime(std::chrono::duration_cast<microseconds>(era_.end()));
+  facts.poster = era_.poster();
   facts.ladder = rungs_.facts();
   facts.anomalies = rungs_.anomalies();
   for (const Feed& feed : feeds_) {

@@ -17,8 +17,9 @@ struct ChannelFacts {
   std::string title;
   bool live = false;
   std::optional<UtcTime> live_since;
-  std::uint64_t eras = 0;  // started since the server started
-  UtcTime end;             // of the channel's timeline
+  std::uint64_t eras = 0;         // started since the server started
+  UtcTime end;                    // of the channel's timeline
+  std::optional<UtcTime> poster;  // channel time of the newest one
   std::vector<FeedFacts> feeds;
   std::optional<LadderFacts> ladder;    // of a channel that has one
   std::vector<AnomalyFacts> anomalies;  // its transcoder's findings, the newest first

@@ -63,6 +63,9 @@ class EraKeeper {
   Result<void> append_rung(const std::string& rung, const media::Packet& packet) {
     return append_rising(rung, packet);
   }
+  // Of the running era.
+  void add_image(media::Image image) { rendering_->add_image(std::move(image)); }
+  std::optional<UtcTime> poster() const { return rendering_->poster(); }
   // See packaging::Packager.
   std::optional<std::uint64_t> open_segment(const std::string& rendition) const {
     return rendering_->open_segment(rendition);

@@ -27,6 +27,8 @@ class PackagerRendering final : public Rendering {
   std::optional<std::uint64_t> open_segment(const std::string& rendition) const override {
     return packager_.open_segment(rendition);
   }
+  void add_image(media::Image image) override { packager_.add_image(std::move(image)); }
+  std::optional<UtcTime> poster() const override { return packager_.poster(); }
   void set_window(microseconds window, std::uint64_t bytes) override {
     packager_.set_window(window, bytes);
   }

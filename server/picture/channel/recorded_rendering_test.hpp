@@ -25,6 +25,7 @@ struct RenderingRecord {
   std::vector<packaging::RenditionTrack> added;
   std::vector<packaging::RenditionTrack> updated;
   std::vector<std::string> away;
+  std::vector<media::Image> images;
   std::vector<Appended> packets;
   int lives = 0;
   int idles = 0;
@@ -65,6 +66,8 @@ class RecordedRendering final : public Rendering {
     if (found == record_->open_segments.end()) return std::nullopt;
     return found->second;
   }
+  void add_image(media::Image image) override { record_->images.push_back(std::move(image)); }
+  std::optional<UtcTime> poster() const override { return std::nullopt; }
   void set_window(microseconds window, std::uint64_t bytes) override {
     record_->window = window;
     record_->window_bytes = bytes;

@@ -26,6 +26,8 @@ class Rendering {
   virtual void update_track(packaging::RenditionTrack track) = 0;
   virtual Result<void> append(const std::string& rendition, const media::Packet& packet) = 0;
   virtual std::optional<std::uint64_t> open_segment(const std::string& rendition) const = 0;
+  virtual void add_image(media::Image image) = 0;
+  virtual std::optional<UtcTime> poster() const = 0;
   virtual void set_window(microseconds window, std::uint64_t bytes) = 0;
   virtual void feed_live() = 0;
   virtual void feed_idle() = 0;

@@ -238,6 +238,14 @@ void Rungs::anomaly(const media::AnomalyEvent& event) {
   anomalies_.take(event, {us(*given_from_), us(newest_)});
 }
 
+void Rungs::image(media::Image image) {
+  // A reload may have done away with what is still on its way.
+  const bool wanted =
+      ladder_ && (image.kind == media::ImageKind::poster ? ladder_->poster.enabled
+                                                         : ladder_->thumbnails.enabled);
+  if (wanted && era_.covers(image.pts, image.timescale)) era_.add_image(std::move(image));
+}
+
 void Rungs::worker_ended() {
   anomalies_.end_all();
   given_from_.reset();

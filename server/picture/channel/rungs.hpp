@@ -46,6 +46,7 @@ class Rungs final : public RungSink {
   void rung_packet(const std::string& rung, media::Packet packet) override;
   void rung_shed(const std::string& rung, std::uint64_t frames) override;
   void anomaly(const media::AnomalyEvent& event) override;
+  void image(media::Image image) override;
   void worker_ended() override;
 
  private:

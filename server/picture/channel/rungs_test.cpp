@@ -116,6 +116,33 @@ TEST_F(RungsFixture, SegmentsStartWhereThePackagerSaysSo) {
   EXPECT_EQ(starts, (std::vector<std::int64_t>{0, 25, 50, 75, 100, 200}));
 }
 
+TEST_F(RungsFixture, StillPicturesGoToTheRenderingInChannelTime) {
+  Publisher publisher(*this, "main", "a");
+  publisher.announce_both();
+  publisher.gop = 25;
+  publisher.run(seconds(1));
+  until_caught_up();
+  until([&] { return record->images.size() >= 4; });
+  const auto source = record->of("source");
+  EXPECT_EQ(record->images[0].kind, media::ImageKind::thumbnail);
+  EXPECT_EQ(record->images[1].kind, media::ImageKind::poster);
+  EXPECT_EQ(record->images[0].pts, source[0].packet.pts);
+  EXPECT_EQ(record->images[2].pts, source[25].packet.pts);
+}
+
+TEST_F(RungsFixture, StillPicturesThatTheLadderDoesNotAskForAreNotTaken) {
+  media::Ladder without = ladder();
+  without.poster.enabled = false;
+  make_with(without);
+  Publisher publisher(*this, "main", "a");
+  publisher.announce_both();
+  publisher.run(seconds(1));
+  until_caught_up();
+  until([&] { return !record->images.empty(); });
+  for (const media::Image& image : record->images)
+    EXPECT_EQ(image.kind, media::ImageKind::thumbnail);
+}
+
 TEST_F(RungsFixture, RungsAboveTheSourceAreLeftOutAndSaidSo) {
   media::Ladder tall = ladder();
   tall.video.push_back(rung("4320p", 4320));

@@ -338,6 +338,7 @@ void Worker::take(Life& life, wire::FromWorker message) {
               services_.log.info("worker.notice", fields);
           },
           [&](const media::AnomalyEvent& event) { rungs_.anomaly(event); },
+          [&](media::Image& image) { rungs_.image(std::move(image)); },
           [&](wire::Drained&) {},  // its end follows
           [&](const auto&) {       // about a file, which a channel has not
             services_.log.error("worker.not_understood", {{"why", "it speaks of a file"}});

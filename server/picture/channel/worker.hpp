@@ -12,6 +12,7 @@
 #include "server/base/log.hpp"
 #include "server/base/metrics.hpp"
 #include "server/evidence/facts.hpp"
+#include "server/media/image.hpp"
 #include "server/media/ladder.hpp"
 #include "server/picture/channel/child_process.hpp"
 #include "server/picture/channel/device_load.hpp"
@@ -29,6 +30,7 @@ class RungSink {
   virtual void rung_packet(const std::string& rung, media::Packet packet) = 0;
   virtual void rung_shed(const std::string& rung, std::uint64_t frames) = 0;  // in all
   virtual void anomaly(const media::AnomalyEvent& event) = 0;                 // of the source
+  virtual void image(media::Image image) = 0;
   // The process has ended: no rung goes on before its track is told anew.
   virtual void worker_ended() = 0;
 };

@@ -69,6 +69,17 @@ class Child {
       packet->packet.sync = packet->segment_start;
       for (const std::string& rung : made_of_[packet->packet.track])
         say(wire::RungPacket{rung, packet->packet});
+      if (packet->segment_start) {
+        media::Image image{.kind = media::ImageKind::thumbnail,
+                           .pts = packet->packet.pts,
+                           .timescale = 90'000,
+                           .width = 320,
+                           .height = 180,
+                           .jpeg = Buffer::copy_of("\xff\xd8\xff a picture \xff\xd9")};
+        if (ladder_.thumbnails.enabled) say(image);
+        image.kind = media::ImageKind::poster;
+        if (ladder_.poster.enabled) say(std::move(image));
+      }
     }
     if (std::holds_alternative<wire::Drain>(message) && how_ != "stubborn") {
       say(wire::Drained{});

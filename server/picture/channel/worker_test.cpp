@@ -48,6 +48,7 @@ struct WorkerFixture : ::testing::Test, RungSink {
   std::unique_ptr<Worker> worker;
   std::vector<std::string> tracks;
   std::vector<std::pair<std::string, media::Packet>> packets;
+  std::vector<media::Image> images;
   int ends = 0;
   std::int64_t next_ms = 0;
 
@@ -59,6 +60,7 @@ struct WorkerFixture : ::testing::Test, RungSink {
   }
   void rung_shed(const std::string&, std::uint64_t) override {}
   void anomaly(const media::AnomalyEvent&) override {}
+  void image(media::Image image) override { images.push_back(std::move(image)); }
   void worker_ended() override { ++ends; }
 
   static media::Ladder ladder(std::vector<std::string> names) {

@@ -222,8 +222,9 @@ pugi::xml_node write_set(pugi::xml_node period, const Set& members) {
 
 using MemberWriter = std::function<void(pugi::xml_node set, const RenditionListing& member)>;
 
-void write_sets(pugi::xml_node period, const EraListing& listing, const EraListing* before,
-                const MemberWriter& write_member) {
+// Returns the next set's id.
+unsigned write_sets(pugi::xml_node period, const EraListing& listing, const EraListing* before,
+                    const MemberWriter& write_member) {
   std::vector<Set> videos = sets_of(listing, media::TrackKind::video);
   std::vector<Set> sounds = sets_of(listing, media::TrackKind::audio);
   std::ranges::sort(
@@ -254,6 +255,32 @@ void write_sets(pugi::xml_node period, const EraListing& listing, const EraListi
     const bool same = info.rung != first.rung && info.language == first.language;
     write(set, &set == &sounds.front() || same);
   }
+  return id;
+}
+
+// [DASH-IF IOP 4.3, 6.2.6] one picture a segment: it is there when its segment is.
+void write_thumbnails(pugi::xml_node period, const EraListing& listing, unsigned id) {
+  const ThumbnailListing& stills = *listing.thumbnails;
+  constexpr Timescale kMicroseconds = 1'000'000;
+  pugi::xml_node set = period.append_child("AdaptationSet");
+  set.append_attribute("id") = id;
+  set.append_attribute("contentType") = "image";
+  set.append_attribute("mimeType") = "image/jpeg";
+  pugi::xml_node segments = set.append_child("SegmentTemplate");
+  segments.append_attribute("timescale") = kMicroseconds;
+  segments.append_attribute("duration") = listing.era.segment_duration.count();
+  segments.append_attribute("startNumber") = listing.era.base;
+  segments.append_attribute("presentationTimeOffset") =
+      listing.era.start_utc.time_since_epoch().count();
+  segments.append_attribute("media") = "thumbnails/$Number$.jpg";
+  pugi::xml_node node = set.append_child("Representation");
+  node.append_attribute("id") = "thumbnails";
+  node.append_attribute("bandwidth") = stills.bandwidth;
+  node.append_attribute("width") = stills.width;
+  node.append_attribute("height") = stills.height;
+  pugi::xml_node tiles = node.append_child("EssentialProperty");
+  tiles.append_attribute("schemeIdUri") = "http://dashif.org/guidelines/thumbnail_tile";
+  tiles.append_attribute("value") = "1x1";
 }
 
 void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListing* before) {
@@ -262,9 +289,11 @@ void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListin
   period.append_attribute("start") = xs_duration(listing.era.start_utc.time_since_epoch()).c_str();
   if (listing.duration)
     period.append_attribute("duration") = xs_duration(*listing.duration).c_str();
-  write_sets(period, listing, before, [&](pugi::xml_node set, const RenditionListing& member) {
-    write_live(set, listing.era, member);
-  });
+  const unsigned next =
+      write_sets(period, listing, before, [&](pugi::xml_node set, const RenditionListing& member) {
+        write_live(set, listing.era, member);
+      });
+  if (listing.thumbnails) write_thumbnails(period, listing, next);
 }
 
 // Each segment with its own time: a file's GOPs are as long as its encoder pleased.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <filesystem>
 #include <mutex>
@@ -26,6 +27,13 @@ class FileHandle {
  private:
   int descriptor_ = -1;
 };
+
+Result<Bytes> read_file(const std::filesystem::path& path, std::size_t limit);
+// Written beside it and renamed: whoever looks finds the old file or the whole new one, which stays
+// open. Errors: full, io.
+Result<FileHandle> replace_file(const std::filesystem::path& path, ByteSpan bytes);
+Result<void> write_all(int descriptor, std::vector<iovec> vectors, std::uint64_t offset);
+iovec vector_of(ByteSpan bytes);
 
 class DiskFile final : public SpoolFile {
  public:

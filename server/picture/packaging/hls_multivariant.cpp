@@ -167,6 +167,12 @@ std::string write_multivariant(const EraListing& era) {
     if (groups.empty()) write_variant(out, *video, nullptr, captions);
     for (const AudioGroup& group : groups) write_variant(out, *video, &group, captions);
   }
+  // Players that do not know it pass it over.
+  if (const auto& stills = era.thumbnails)
+    fmt::format_to(std::back_inserter(out),
+                   "#EXT-X-IMAGE-STREAM-INF:BANDWIDTH={},RESOLUTION={}x{},CODECS=\"jpeg\","
+                   "URI=\"thumbnails/media.m3u8\"\n",
+                   stills->bandwidth, stills->width, stills->height);
   return out;
 }
 

@@ -16,10 +16,18 @@ struct RenditionListing {
   std::shared_ptr<const InitSegment> init;
 };
 
+struct ThumbnailListing {
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+  std::uint32_t bandwidth = 0;  // bit/s of who fetches them all
+  bool operator==(const ThumbnailListing&) const = default;
+};
+
 struct EraListing {
   Era era;
   std::optional<microseconds> duration;  // until the next one; none while it is the last
   std::vector<RenditionListing> renditions;
+  std::optional<ThumbnailListing> thumbnails = {};
 };
 
 // [RFC 8216bis 4.4.6] of one era (the running one).

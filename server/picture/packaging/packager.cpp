@@ -417,9 +417,13 @@ void Packager::State::retire() {
     });
   }
   for (const Leaving& leaving : retention.unlink()) {
-    submit_structure([channel = options.channel, leaving](Spool& files) {
+    const auto found = live.find(leaving.rendition);
+    const bool leads = found != live.end() && !found->second.info.rung &&
+                       found->second.info.kind == media::TrackKind::video;
+    submit_structure([channel = options.channel, leaving, leads](Spool& files) {
       Outcome outcome;
       files.unlink_before(leaving.rendition, leaving.before);
+      if (leads) files.images().unlink_before(leaving.before);
       outcome.events.push_back(std::make_shared<const WindowEvent>(
           WindowEvent{channel, SegmentsUnlinked{leaving.rendition, leaving.before}}));
       return outcome;
@@ -475,6 +479,14 @@ std::optional<std::uint64_t> Packager::open_segment(const std::string& rendition
   if (!state_->running || found == state_->live.end() || !found->second.segmenter)
     return std::nullopt;
   return found->second.segment.number;
+}
+
+void Packager::add_image(media::Image image) {
+  state_->add_image(std::move(image));
+}
+
+std::optional<UtcTime> Packager::poster() const {
+  return state_->poster_at;
 }
 
 void Packager::set_window(microseconds window, std::uint64_t bytes) {

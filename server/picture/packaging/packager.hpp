@@ -19,6 +19,7 @@
 #include "server/base/task.hpp"
 #include "server/base/worker_thread.hpp"
 #include "server/evidence/facts.hpp"
+#include "server/media/image.hpp"
 #include "server/media/packet.hpp"
 #include "server/picture/packaging/window.hpp"
 
@@ -90,6 +91,12 @@ class Packager {
   // packet began a segment. nullopt: it is not known yet how segments are cut (the first GOP is
   // being measured), or the rendition is not part of the era.
   std::optional<std::uint64_t> open_segment(const std::string& rendition) const;
+  // A poster is published and replaces the last one; a thumbnail is published under the number of
+  // the segment whose first frame it shows, unless there is one already. Of another moment, or
+  // while nothing can be written, it is dropped.
+  void add_image(media::Image image);
+  // Channel time of the newest poster, also of an earlier run.
+  std::optional<UtcTime> poster() const;
   // A reload: how much is kept, from now on. DASH is told of a longer window with the next era.
   void set_window(microseconds window, std::uint64_t bytes);
   // The feed has gone: what is pending becomes a last part, hinted parts become never, the segment

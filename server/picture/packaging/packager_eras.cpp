@@ -120,6 +120,7 @@ void Packager::State::release_held() {
     const auto ignored = append(id, packet);  // renditions that were never declared
     (void)ignored;
   }
+  release_images();
 }
 
 void Packager::State::remember_timing(const GopTiming& measured) {

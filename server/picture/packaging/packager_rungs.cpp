@@ -15,10 +15,7 @@ namespace {
 // longer window begins with a later number.
 constexpr std::size_t kMaxGaps = 1000;
 
-// Nothing is made of pictures that have not come. Sound and pictures of a feed may be apart.
-constexpr microseconds kRungAhead{2'000'000};
-// A worker is killed long before it is so late, and no encoder reorders so much.
-constexpr microseconds kRungBehind{60'000'000};
+// No encoder reorders so much.
 constexpr microseconds kReorder{10'000'000};
 
 // The segments before `before` that `led` lists and the rendition, whose newest is `own`, has not.

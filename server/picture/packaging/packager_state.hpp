@@ -1,5 +1,6 @@
 // The inside of Packager, shared by its sources: packager.cpp (jobs, cuts), packager_eras.cpp (when
-// an era starts and how it is cut), packager_recovery.cpp (what a restart brings back). All of it
+// an era starts and how it is cut), packager_recovery.cpp (what a restart brings back),
+// packager_rungs.cpp and packager_images.cpp (what a worker makes). All of it
 // lives on the channel's home shard; only what a job captures crosses to the writer thread.
 #pragma once
 
@@ -34,6 +35,11 @@ struct Outcome {
   std::function<void()> then;  // on the home shard
 };
 
+// Nothing is made of pictures that have not come. Sound and pictures of a feed may be apart.
+constexpr microseconds kRungAhead{2'000'000};
+// A worker is killed long before it is so late, and no encoder reorders so much.
+constexpr microseconds kRungBehind{60'000'000};
+
 std::shared_ptr<const InitSegment> make_init(std::shared_ptr<const media::Track> track);
 // A rate as it is published: two digits, so that it rarely changes.
 std::uint32_t rounded_bandwidth(double bits_per_second);
@@ -49,6 +55,8 @@ struct PackagerSeries {
   Counter& gaps;
   Counter& write_errors;
   Counter& dropped_packets;
+  Counter& posters;
+  Counter& thumbnails;
   Gauge& spool_bytes;
 
   PackagerSeries(Metrics& metrics, const std::string& channel)
@@ -65,6 +73,10 @@ struct PackagerSeries {
         dropped_packets(metrics.counter("kapok_packaging_dropped_packets_total",
                                         "Packets outside the era or before a sync packet",
                                         {{"channel", channel}})),
+        posters(metrics.counter("kapok_images_total", "Still pictures published",
+                                {{"channel", channel}, {"kind", "poster"}})),
+        thumbnails(metrics.counter("kapok_images_total", "Still pictures published",
+                                   {{"channel", channel}, {"kind", "thumbnail"}})),
         spool_bytes(metrics.gauge("kapok_spool_bytes", "Bytes that the channel's window holds",
                                   {{"channel", channel}})) {}
 };
@@ -135,6 +147,11 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   bool leader_gop_began = false;
   std::optional<Ticks> last_dts_of_leader;  // of its last sync packet
 
+  // Still pictures (packager_images.cpp).
+  std::vector<media::Image> early_images;  // while `waiting`
+  std::optional<UtcTime> poster_at;
+  std::uint64_t next_thumbnail = 0;
+
   std::size_t jobs_out = 0;
   boost::asio::steady_timer idle;
   bool writer_behind = false;
@@ -197,6 +214,14 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   std::shared_ptr<const InitSegment> recovered_init(const IndexedRendition& appearance) const;
   void remember_timing(const GopTiming& measured);
   GopTiming gop() const { return timing ? timing->timing : GopTiming{}; }
+
+  // ---- still pictures ----
+
+  void add_image(media::Image image);
+  void add_poster(media::Image image, UtcTime at);
+  void add_thumbnail(media::Image image);
+  void release_images();
+  void republish_images();
 
   // ---- cuts ----
 

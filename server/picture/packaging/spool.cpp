@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,79 +17,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kIoVectors = 512;  // below IOV_MAX (1024)
 // An index is rewritten when most of it speaks of segments that are gone, and not below this: a
 // rewrite a minute is cheap, one a second is not.
 constexpr std::uint64_t kRotateBytes = 512 * 1024;
 constexpr std::size_t kMaxIndexBytes = std::size_t{1} << 30;
-
-Result<void> write_all(int descriptor, std::vector<iovec> vectors, std::uint64_t offset) {
-  std::size_t from = 0;
-  while (from < vectors.size()) {
-    const auto count = static_cast<int>(std::min(kIoVectors, vectors.size() - from));
-    const ssize_t wrote =
-        ::pwritev(descriptor, vectors.data() + from, count, static_cast<off_t>(offset));
-    if (wrote < 0) {
-      if (errno == EINTR) continue;
-      const int number = errno;
-      Error error = system_error(number, "write");
-      if (number == ENOSPC || number == EDQUOT || number == EFBIG) error.code = Errc::full;
-      return std::unexpected(std::move(error));
-    }
-    if (wrote == 0) return fail(Errc::io, "write: nothing written");
-    offset += static_cast<std::uint64_t>(wrote);
-    auto left = static_cast<std::size_t>(wrote);
-    while (left > 0 && left >= vectors[from].iov_len) left -= vectors[from++].iov_len;
-    while (from < vectors.size() && vectors[from].iov_len == 0) ++from;
-    if (left > 0) {
-      vectors[from].iov_base = static_cast<char*>(vectors[from].iov_base) + left;
-      vectors[from].iov_len -= left;
-    }
-  }
-  return {};
-}
-
-iovec vector_of(ByteSpan bytes) {
-  // writev takes void* for historical reasons and does not write to it.
-  return {const_cast<std::byte*>(bytes.data()), bytes.size()};
-}
-
-Result<Bytes> read_file(const fs::path& path, std::size_t limit) {
-  const FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.is_open()) return std::unexpected(system_error(errno, "open " + path.string()));
-  struct stat status{};
-  if (::fstat(file.get(), &status) != 0)
-    return std::unexpected(system_error(errno, "stat " + path.string()));
-  if (static_cast<std::uint64_t>(status.st_size) > limit)
-    return fail(Errc::limit, "{} is larger than {} bytes", path.string(), limit);
-  Bytes bytes(static_cast<std::size_t>(status.st_size));
-  std::size_t at = 0;
-  while (at < bytes.size()) {
-    const ssize_t got =
-        ::pread(file.get(), bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::unexpected(system_error(errno, "read " + path.string()));
-    if (got == 0) break;
-    at += static_cast<std::size_t>(got);
-  }
-  bytes.resize(at);
-  return bytes;
-}
-
-// Written beside it and renamed: whoever looks finds the old file or the whole new one.
-Result<FileHandle> replace_file(const fs::path& path, ByteSpan bytes) {
-  const fs::path fresh = path.string() + ".new";
-  FileHandle file(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!file.is_open()) return std::unexpected(system_error(errno, "create " + fresh.string()));
-  auto written = write_all(file.get(), {vector_of(bytes)}, 0);
-  if (!written) {
-    ::unlink(fresh.c_str());
-    return std::unexpected(std::move(written).error().within(fresh.string()));
-  }
-  if (::rename(fresh.c_str(), path.c_str()) != 0)
-    return std::unexpected(system_error(errno, "rename " + fresh.string()));
-  return file;
-}
 
 std::uint64_t size_of(const fs::path& path) {
   struct stat status{};

@@ -15,6 +15,7 @@
 #include "server/base/crypto.hpp"
 #include "server/picture/containers/cmaf/chunk.hpp"
 #include "server/picture/packaging/disk_file.hpp"
+#include "server/picture/packaging/image_files.hpp"
 #include "server/picture/packaging/spool_index.hpp"
 
 namespace kapok::packaging {
@@ -36,12 +37,14 @@ struct SegmentDone {
 
 class Spool {
  public:
-  explicit Spool(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  explicit Spool(std::filesystem::path directory)
+      : directory_(std::move(directory)), images_(directory_) {}
 
   // Reads the index, checks that the files are there, closes what a killed server left open, and
   // writes a fresh index. Errors: config, io.
   Result<SpoolRecovery> open();
   const SpoolIndex& index() const { return index_; }
+  ImageFiles& images() { return images_; }
   Result<Buffer> read_init(const std::string& rendition, const std::string& name) const;
   std::shared_ptr<const SpoolFile> file_of(const std::string& rendition,
                                            std::uint64_t number) const;
@@ -89,6 +92,7 @@ class Spool {
   void remove_orphans(SpoolRecovery& recovery);
 
   std::filesystem::path directory_;
+  ImageFiles images_;
   SpoolIndex index_;
   FileHandle index_file_;
   std::uint64_t index_bytes_ = 0;      // written to the index file

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "server/picture/packaging/hls_media_playlist.hpp"
+#include "server/picture/packaging/image_window.hpp"
 #include "server/picture/packaging/listing.hpp"
 
 namespace kapok::packaging {
@@ -251,6 +252,7 @@ struct ChannelWindow::State {
   UtcTime published;       // channel time of the last change to what is listed
   std::vector<std::string> ids;
   std::map<std::string, RenditionWindow, std::less<>> renditions;
+  ImageWindow images;
   mutable std::optional<Rendered> multivariant;
   mutable std::optional<Rendered> manifest;
   std::uint64_t listing_generation = 1;
@@ -448,6 +450,17 @@ struct ChannelWindow::State {
     forget_eras();
   }
 
+  void on(const PosterChanged&) {}  // see show()
+  void on(const ThumbnailAdded&) {}
+  // Of the still pictures.
+  template <class Event>
+  void show(const Event& event) {
+    if constexpr (requires { static_cast<bool>(images.on(event)); }) {
+      if (images.on(event)) structure_changed();
+    } else if constexpr (requires { images.on(event); }) {
+      images.on(event);
+    }
+  }
   void on(const ChannelLive&) { set_live(true); }
   void on(const ChannelIdle&) { set_live(false); }
   void set_live(bool now_live) {
@@ -522,6 +535,7 @@ struct ChannelWindow::State {
       }
       if (listing.renditions.empty()) continue;
       if (newest && out.empty() && waits && longest <= kSegmentsBeforeSilentSibling) continue;
+      listing.thumbnails = images.listing(era.id);
       std::ranges::sort(rungs, rung_before);
       std::ranges::move(rungs, std::back_inserter(listing.renditions));
       out.push_back(std::move(listing));
@@ -545,6 +559,7 @@ ChannelWindow& ChannelWindow::operator=(ChannelWindow&&) noexcept = default;
 void ChannelWindow::apply(const WindowEvent& event) {
   assert(event.channel == state_->channel);
   std::visit([this](const auto& what) { state_->on(what); }, event.what);
+  std::visit([this](const auto& what) { state_->show(what); }, event.what);
 }
 
 bool ChannelWindow::live() const {
@@ -552,6 +567,9 @@ bool ChannelWindow::live() const {
 }
 const std::vector<std::string>& ChannelWindow::renditions() const {
   return state_->ids;
+}
+const ImageWindow& ChannelWindow::images() const {
+  return state_->images;
 }
 const RenditionWindow* ChannelWindow::find(std::string_view rendition) const {
   const auto found = state_->renditions.find(rendition);

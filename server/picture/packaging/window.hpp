@@ -144,10 +144,32 @@ struct ChannelLive {
 struct ChannelIdle {
   UtcTime since;
 };  // no feed: hinted parts will not come (404 at once)
+// A still picture of the channel, for pages that list channels.
+struct Poster {
+  Buffer jpeg;
+  std::string etag;  // strong, with quotes
+  UtcTime taken;     // channel time of its frame
+};
+// A still picture of a segment's first frame, for seek bars.
+struct Thumbnail {
+  std::uint64_t number = 0;  // of the segment
+  std::uint32_t era = 0;     // of the segment
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+  std::uint64_t size = 0;  // of the file
+  std::shared_ptr<const SpoolFile> file = {};
+};
+struct PosterChanged {
+  std::shared_ptr<const Poster> poster;
+};
+// It goes with the leading rendition's segment of its number.
+struct ThumbnailAdded {
+  Thumbnail thumbnail;
+};
 struct WindowEvent {
   std::string channel;
   std::variant<EraOpened, RenditionOpened, SegmentOpened, PartAdded, SegmentClosed, SegmentsExpired,
-               SegmentsUnlinked, EraEnded, ChannelLive, ChannelIdle>
+               SegmentsUnlinked, EraEnded, ChannelLive, ChannelIdle, PosterChanged, ThumbnailAdded>
       what;
 };
 
@@ -209,6 +231,8 @@ class RenditionWindow {
   std::shared_ptr<State> state_;
 };
 
+class ImageWindow;
+
 class ChannelWindow {
  public:
   explicit ChannelWindow(std::string channel);
@@ -222,6 +246,7 @@ class ChannelWindow {
   bool live() const;
   const std::vector<std::string>& renditions() const;
   const RenditionWindow* find(std::string_view rendition) const;
+  const ImageWindow& images() const;             // image_window.hpp
   std::optional<Rendered> multivariant() const;  // nullopt until the first segment is listed
   std::optional<Rendered> manifest() const;      // the DASH MPD
 

@@ -148,7 +148,11 @@ Task<Job::Ended> Job::attempt(packaging::FileHandle file) {
   start.ceiling = 3 * settings_.segment;
   start.publish_source = record_.request.publish_source && record_.source_left_out.empty();
   bool sent = co_await send(life, wire::Hello{});
-  if (sent) sent = co_await send(life, record_.request.ladder);
+  // Stills of a file are nobody's yet.
+  media::Ladder ladder = record_.request.ladder;
+  ladder.poster.enabled = false;
+  ladder.thumbnails.enabled = false;
+  if (sent) sent = co_await send(life, std::move(ladder));
   if (sent) sent = co_await send(life, start);
   if (!cancelled_) co_await read(life);
   life.over = true;

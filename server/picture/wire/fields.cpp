@@ -96,6 +96,59 @@ Result<media::Detection> read_detection(ByteReader& in) {
   return detect;
 }
 
+constexpr std::uint8_t kPoster = 1;
+constexpr std::uint8_t kThumbnails = 2;
+
+void write_stills(ByteWriter& out, const media::Ladder& ladder) {
+  out.u8(static_cast<std::uint8_t>((ladder.poster.enabled ? kPoster : 0) |
+                                   (ladder.thumbnails.enabled ? kThumbnails : 0)));
+  out.u64(static_cast<std::uint64_t>(ladder.poster.interval.count()));
+  out.u32(ladder.poster.side);
+  out.u32(ladder.thumbnails.side);
+}
+
+Result<void> read_stills(ByteReader& in, media::Ladder& ladder) {
+  const std::uint8_t bits = KAPOK_TRY(in.u8());
+  if (bits > (kPoster | kThumbnails)) return fail(Errc::malformed, "still bits {}", bits);
+  ladder.poster.enabled = (bits & kPoster) != 0;
+  ladder.thumbnails.enabled = (bits & kThumbnails) != 0;
+  ladder.poster.interval = microseconds(static_cast<std::int64_t>(KAPOK_TRY(in.u64())));
+  ladder.poster.side = KAPOK_TRY(in.u32());
+  ladder.thumbnails.side = KAPOK_TRY(in.u32());
+  return {};
+}
+
+Result<void> write_drawing(ByteWriter& out, const media::Ladder& ladder) {
+  const media::OverlayWish& logo = ladder.overlay;
+  if (logo.png.size() > media::kMaxLogoBytes)
+    return fail(Errc::limit, "a logo of {} bytes", logo.png.size());
+  out.u8(static_cast<std::uint8_t>(logo.corner));
+  for (const std::uint32_t percent :
+       {logo.height_percent, logo.margin_percent, logo.opacity_percent})
+    out.u8(static_cast<std::uint8_t>(percent));
+  out.u8(ladder.clock ? 1 : 0);
+  out.u32(static_cast<std::uint32_t>(logo.png.size()));
+  out.bytes(logo.png.bytes());
+  return {};
+}
+
+Result<void> read_drawing(ByteReader& in, media::Ladder& ladder) {
+  media::OverlayWish& logo = ladder.overlay;
+  const std::uint8_t corner = KAPOK_TRY(in.u8());
+  if (corner > static_cast<std::uint8_t>(media::Corner::bottom_right))
+    return fail(Errc::malformed, "corner {} does not exist", corner);
+  logo.corner = static_cast<media::Corner>(corner);
+  for (std::uint32_t* percent : {&logo.height_percent, &logo.margin_percent, &logo.opacity_percent})
+    *percent = KAPOK_TRY(in.u8());
+  const std::uint8_t clock = KAPOK_TRY(in.u8());
+  if (clock > 1) return fail(Errc::malformed, "clock {}", clock);
+  ladder.clock = clock != 0;
+  const std::uint32_t size = KAPOK_TRY(in.u32());
+  if (size > media::kMaxLogoBytes) return fail(Errc::limit, "a logo of {} bytes", size);
+  logo.png = Buffer::copy_of(KAPOK_TRY(in.take(size)));
+  return {};
+}
+
 }  // namespace
 
 Result<void> write_name(ByteWriter& out, std::string_view name) {
@@ -150,7 +203,9 @@ Result<void> write_ladder(ByteWriter& out, const media::Ladder& ladder) {
     out.u8(static_cast<std::uint8_t>(rung.loudness));
     out.u8(rung.source);
   }
-  return write_detection(out, ladder.detect);
+  KAPOK_TRY(write_detection(out, ladder.detect));
+  write_stills(out, ladder);
+  return write_drawing(out, ladder);
 }
 
 Result<media::Ladder> read_ladder(ByteReader& in) {
@@ -164,6 +219,8 @@ Result<media::Ladder> read_ladder(ByteReader& in) {
   for (unsigned i = 0; i < video; ++i) ladder.video.push_back(KAPOK_TRY(read_video_rung(in)));
   for (unsigned i = 0; i < audio; ++i) ladder.audio.push_back(KAPOK_TRY(read_audio_rung(in)));
   ladder.detect = KAPOK_TRY(read_detection(in));
+  KAPOK_TRY(read_stills(in, ladder));
+  KAPOK_TRY(read_drawing(in, ladder));
   KAPOK_TRY(media::validate(ladder));
   return ladder;
 }
@@ -192,6 +249,31 @@ Result<media::AnomalyEvent> read_anomaly(ByteReader& in) {
   event.kind = static_cast<media::Anomaly>(kind);
   event.state = static_cast<media::AnomalyState>(state);
   return event;
+}
+
+Result<void> write_image_head(ByteWriter& out, const media::Image& image) {
+  KAPOK_TRY(media::validate(image));
+  if (image.pts.count > kMaxTicks || image.pts.count < -kMaxTicks)
+    return fail(Errc::limit, "a time of {} ticks", image.pts.count);
+  out.u8(static_cast<std::uint8_t>(image.kind));
+  out.u32(image.timescale);
+  out.u64(static_cast<std::uint64_t>(image.pts.count));
+  out.u32(image.width);
+  out.u32(image.height);
+  return {};
+}
+
+Result<media::Image> read_image_head(ByteReader& in) {
+  media::Image image;
+  const std::uint8_t kind = KAPOK_TRY(in.u8());
+  if (kind > static_cast<std::uint8_t>(media::ImageKind::thumbnail))
+    return fail(Errc::malformed, "kind {} does not exist", kind);
+  image.kind = static_cast<media::ImageKind>(kind);
+  image.timescale = KAPOK_TRY(in.u32());
+  image.pts = {KAPOK_TRY(read_ticks(in))};
+  image.width = KAPOK_TRY(in.u32());
+  image.height = KAPOK_TRY(in.u32());
+  return image;
 }
 
 Result<void> write_packet_head(ByteWriter& out, const media::Packet& packet, bool segment_start) {

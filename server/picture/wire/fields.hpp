@@ -8,6 +8,7 @@
 
 #include "server/base/bytes.hpp"
 #include "server/base/result.hpp"
+#include "server/media/image.hpp"
 #include "server/media/ladder.hpp"
 #include "server/media/packet.hpp"
 #include "server/media/track.hpp"
@@ -32,6 +33,8 @@ Result<media::Ladder> read_ladder(ByteReader& in);  // one that validate() takes
 
 Result<void> write_anomaly(ByteWriter& out, const media::AnomalyEvent& event);
 Result<media::AnomalyEvent> read_anomaly(ByteReader& in);
+Result<void> write_image_head(ByteWriter& out, const media::Image& image);
+Result<media::Image> read_image_head(ByteReader& in);  // without its JPEG
 
 struct PacketHead {
   media::Packet packet;  // without its payload

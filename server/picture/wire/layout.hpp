@@ -30,6 +30,8 @@
 //   file_packet    a packet
 //   file_segment   0  8 at, ns
 //   file_refused   u8 why, prose text
+//   image          0  1 kind: 0 poster, 1 thumbnail           5  8 pts        17  4 height
+//                  1  4 timescale                            13  4 width      21  . the JPEG
 //
 //   a track        0  4 id                 9  1 kind of facts: 0 none, 1 video, 2 audio
 //                  4  1 codec             10  4 length of the config record, then that
@@ -58,6 +60,8 @@
 #include <string_view>
 
 #include "server/media/describe.hpp"
+#include "server/media/image.hpp"
+#include "server/media/ladder.hpp"
 #include "server/media/packet.hpp"
 
 namespace kapok::wire {
@@ -87,6 +91,7 @@ enum class Type : std::uint8_t {
   file_packet = 0x92,
   file_segment = 0x93,
   file_refused = 0x94,
+  image = 0x87,
 };
 std::optional<Type> type_of(std::uint8_t byte);
 std::string_view name_of(Type type);
@@ -100,10 +105,13 @@ constexpr std::size_t kMaxProseBytes = 1024;  // a log line's worth
 constexpr std::size_t kMaxPlainBodyBytes = media::kMaxConfigBytes + std::size_t{4} * 1024;
 // A packet's fields and its rung's name.
 constexpr std::size_t kMaxPacketBodyBytes = media::kMaxPacketBytes + std::size_t{64} * 1024;
+constexpr std::size_t kMaxLadderBodyBytes = kMaxPlainBodyBytes + media::kMaxLogoBytes;
+constexpr std::size_t kMaxImageBodyBytes = media::kMaxImageBytes + std::size_t{64};
 constexpr std::size_t max_body_bytes(Type type) {
-  return type == Type::source_packet || type == Type::rung_packet || type == Type::file_packet
-             ? kMaxPacketBodyBytes
-             : kMaxPlainBodyBytes;
+  if (type == Type::source_packet || type == Type::rung_packet || type == Type::file_packet)
+    return kMaxPacketBodyBytes;
+  if (type == Type::ladder) return kMaxLadderBodyBytes;
+  return type == Type::image ? kMaxImageBodyBytes : kMaxPlainBodyBytes;
 }
 // Channel time in any real timescale stays far below (1970 + 100 years at 90 MHz); sums and
 // differences of a few such times cannot overflow.

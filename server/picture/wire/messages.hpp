@@ -12,6 +12,7 @@
 
 #include "server/base/clock.hpp"
 #include "server/base/log.hpp"
+#include "server/media/image.hpp"
 #include "server/media/ladder.hpp"
 #include "server/media/packet.hpp"
 #include "server/media/track.hpp"
@@ -134,8 +135,8 @@ struct FileRefused {
 };
 // Black, frozen, bars, silence: media::AnomalyEvent, in the order of `to` for each kind. One that
 // goes on is told again every few seconds.
-using FromWorker =
-    std::variant<WorkerHello, RungTrack, RungPacket, Heartbeat, Notice, Drained, FileOpened,
-                 FileTrack, FilePacket, FileSegment, FileRefused, media::AnomalyEvent>;
+using FromWorker = std::variant<WorkerHello, RungTrack, RungPacket, Heartbeat, Notice, Drained,
+                                FileOpened, FileTrack, FilePacket, FileSegment, FileRefused,
+                                media::Image, media::AnomalyEvent>;
 
 }  // namespace kapok::wire

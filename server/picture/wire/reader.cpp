@@ -42,6 +42,13 @@ Result<media::Packet> read_packet(ByteReader& in, const Frame& frame, bool& segm
   return std::move(head.packet);
 }
 
+Result<media::Image> read_image(ByteReader& in, const Frame& frame) {
+  media::Image image = KAPOK_TRY(read_image_head(in));
+  image.jpeg = frame.body.slice(in.offset());
+  KAPOK_TRY(media::validate(image));
+  return image;
+}
+
 Result<Heartbeat> read_heartbeat(ByteReader& in) {
   Heartbeat beat;
   beat.decoded = KAPOK_TRY(in.u64());
@@ -218,6 +225,10 @@ Result<FromWorker> read_from_worker(const Frame& frame) {
       FileRefused refused = KAPOK_TRY(read_file_refused(in));
       return whole<FromWorker>(in, std::move(refused));
     }
+    case Type::image: {
+      media::Image image = KAPOK_TRY(read_image(in, frame));
+      return image;
+    }
     default:
       return fail(Errc::malformed, "goes to a worker, never comes from one");
   }
@@ -259,6 +270,7 @@ std::optional<Type> type_of(std::uint8_t byte) {
     case Type::file_packet:
     case Type::file_segment:
     case Type::file_refused:
+    case Type::image:
       return type;
   }
   return std::nullopt;
@@ -304,6 +316,8 @@ std::string_view name_of(Type type) {
       return "file_segment";
     case Type::file_refused:
       return "file_refused";
+    case Type::image:
+      return "image";
   }
   return "unknown";
 }

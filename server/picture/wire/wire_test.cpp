@@ -389,5 +389,73 @@ TEST(Wire, ALongNoticeIsCut) {
   EXPECT_EQ(std::get<Notice>((*got)[1]).text.size(), kMaxProseBytes);
 }
 
+media::Image poster() {
+  return {.kind = media::ImageKind::poster,
+          .pts = {160'000'000'000'000},
+          .timescale = 90'000,
+          .width = 1280,
+          .height = 720,
+          .jpeg = Buffer::copy_of("\xff\xd8\xff\xe0 a picture \xff\xd9")};
+}
+
+TEST(Wire, ImagesComeThrough) {
+  media::Image thumbnail = poster();
+  thumbnail.kind = media::ImageKind::thumbnail;
+  thumbnail.width = 320;
+  thumbnail.height = 180;
+  const Bytes bytes = written<FromWorker>({WorkerHello{}, poster(), thumbnail});
+  for (const std::size_t step : {SIZE_MAX, std::size_t{1}}) {
+    const auto messages = read<FromWorker>(bytes, step);
+    ASSERT_TRUE(messages) << messages.error().message;
+    ASSERT_EQ(messages->size(), 3U);
+    const auto& first = std::get<media::Image>((*messages)[1]);
+    EXPECT_EQ(first.kind, media::ImageKind::poster);
+    EXPECT_EQ(first.pts, poster().pts);
+    EXPECT_EQ(first.timescale, 90'000U);
+    EXPECT_EQ(first.width, 1280U);
+    EXPECT_EQ(first.height, 720U);
+    EXPECT_EQ(first.jpeg.text(), poster().jpeg.text());
+    EXPECT_EQ(std::get<media::Image>((*messages)[2]).kind, media::ImageKind::thumbnail);
+  }
+}
+
+TEST(Wire, WhatIsNoJpegOrTooLargeIsNoImage) {
+  const auto refused = [](const auto& change) {
+    media::Image image = poster();
+    change(image);
+    return !encode(FromWorker(image));
+  };
+  EXPECT_TRUE(refused([](auto& image) { image.jpeg = Buffer(); }));
+  EXPECT_TRUE(refused([](auto& image) { image.jpeg = Buffer::copy_of("<svg onload=...>"); }));
+  EXPECT_TRUE(refused([](auto& image) { image.jpeg = image.jpeg.slice(0, 10); }));
+  EXPECT_TRUE(refused([](auto& image) { image.jpeg = Buffer(Bytes(media::kMaxImageBytes + 1)); }));
+  EXPECT_TRUE(refused([](auto& image) { image.width = media::kMaxImageSide + 1; }));
+  EXPECT_TRUE(refused([](auto& image) { image.height = 0; }));
+  EXPECT_TRUE(refused([](auto& image) { image.timescale = 0; }));
+  // Whoever reads does not trust who wrote.
+  Bytes bytes = written<FromWorker>({WorkerHello{}, poster()});
+  bytes.back() = std::byte{0};
+  const auto read_back = read<FromWorker>(bytes);
+  ASSERT_FALSE(read_back);
+  EXPECT_EQ(read_back.error().message, "image: an image that is no JPEG");
+}
+
+TEST(Wire, ALaddersStillsLogoAndClockComeThrough) {
+  media::Ladder sent = ladder();
+  sent.poster = {.enabled = false, .interval = seconds(4), .side = 640};
+  sent.thumbnails = {.enabled = true, .side = 160};
+  using namespace std::string_view_literals;
+  sent.overlay = {.image = {},
+                  .png = Buffer::copy_of("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x40\0\0\0\x20"sv),
+                  .corner = media::Corner::bottom_left,
+                  .height_percent = 7,
+                  .margin_percent = 3,
+                  .opacity_percent = 55};
+  sent.clock = true;
+  const auto messages = read<ToWorker>(written<ToWorker>({Hello{}, sent}));
+  ASSERT_TRUE(messages) << messages.error().message;
+  EXPECT_EQ(std::get<media::Ladder>(messages->at(1)), sent);
+}
+
 }  // namespace
 }  // namespace kapok::wire

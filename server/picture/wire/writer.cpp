@@ -144,6 +144,11 @@ struct Encoder {
     write_prose(head.out, refused.text);
     return head.finish();
   }
+  Result<Encoded> operator()(const media::Image& image) {
+    Head head(Type::image);
+    KAPOK_TRY(write_image_head(head.out, image));
+    return head.finish(image.jpeg);
+  }
 };
 
 }  // namespace

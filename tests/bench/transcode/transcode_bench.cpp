@@ -23,6 +23,7 @@ class CountingSink final : public ladder::RungSink {
     const std::lock_guard lock(mutex_);
     bytes_[std::string(rung)] += packet.payload.size();
   }
+  void image(media::Image) override {}
   void notice(LogLevel, std::string_view event, std::string_view text) override {
     std::fprintf(stderr, "%.*s: %.*s\n", static_cast<int>(event.size()), event.data(),
                  static_cast<int>(text.size()), text.data());
@@ -74,6 +75,8 @@ void give(ladder::Engine& engine, const mpegts::TsDemuxer::Items& items, std::ui
 int main(int argc, char** argv) {
   if (argc < 4) return 2;
   media::Ladder ladder;
+  // The command line that it is held against makes none either.
+  ladder.poster.enabled = ladder.thumbnails.enabled = false;
   ladder.name = "bench";
   for (int i = 3; i < argc; ++i) ladder.video.push_back(parse_rung(argv[i]));
   CountingSink sink;

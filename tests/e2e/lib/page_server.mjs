@@ -18,7 +18,7 @@ const kLibraries = {
 
 const kStart = {
   shaka: `
-    const player = new shaka.Player();
+    const player = window.player = new shaka.Player();
     player.configure('manifest.hls.sequenceMode', true); // docs/players.md says why
     if (target !== null) {
       // In DASH the two add up, as the manifest's own delay and target do; HLS knows only the first.

@@ -31,6 +31,12 @@ RouteClass class_of(const MediaRequest& request) {
       return RouteClass::segment;
     case MediaRequest::What::part:
       return RouteClass::part;
+    case MediaRequest::What::poster:
+    case MediaRequest::What::thumbnail:
+      return RouteClass::image;
+    case MediaRequest::What::thumbnail_playlist:
+    case MediaRequest::What::thumbnail_times:
+      return RouteClass::playlist;
     case MediaRequest::What::time:
       return RouteClass::time;
     default:

@@ -7,7 +7,8 @@ namespace kapok::delivery {
 
 std::string_view name_of(RouteClass route) {
   constexpr std::string_view kNames[kRouteClasses] = {
-      "playlist", "blocking_playlist", "manifest", "init",   "segment", "growing_segment", "part",
+      "playlist", "blocking_playlist", "manifest", "init",
+      "segment",  "growing_segment",   "part",     "image",
       "time",     "handler",           "page",     "refused"};
   return kNames[static_cast<std::size_t>(route)];
 }

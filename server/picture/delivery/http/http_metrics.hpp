@@ -17,12 +17,13 @@ enum class RouteClass : std::uint8_t {
   segment,
   growing_segment,
   part,
+  image,
   time,
   handler,
   page,
   refused,  // broken requests and unknown paths
 };
-constexpr std::size_t kRouteClasses = 11;
+constexpr std::size_t kRouteClasses = 12;
 std::string_view name_of(RouteClass route);
 
 class HttpMetrics {

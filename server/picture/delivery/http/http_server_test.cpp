@@ -192,6 +192,48 @@ TEST_F(HttpServerTest, ServesALiveChannelWithTheHeadersOfTheDesign) {
   EXPECT_EQ(part.header("cache-control"), kImmutable);
 }
 
+TEST_F(HttpServerTest, ServesStillPictures) {
+  start();
+  auto demo = channel();
+  demo.open();
+  demo.add_segments(3);
+  Client client(server_->http_port());
+  const Received none = client.get("/live/demo/poster.jpg");
+  EXPECT_EQ(none.status, 404);
+  EXPECT_EQ(none.header("cache-control"), kSecond);
+  EXPECT_EQ(client.get("/live/demo/thumbnails/media.m3u8").status, 404);
+  EXPECT_EQ(client.get("/live/nobody/poster.jpg").status, 404);
+
+  demo.show_poster("a poster", "\"one\"");
+  demo.add_thumbnail(1001, "a thumbnail");
+  const Received poster = client.get("/live/demo/poster.jpg?t=7");
+  EXPECT_EQ(poster.status, 200);
+  EXPECT_EQ(poster.body, "a poster");
+  EXPECT_EQ(poster.header("content-type"), "image/jpeg");
+  EXPECT_EQ(poster.header("cache-control"), "public, max-age=5");
+  EXPECT_EQ(poster.header("etag"), "\"one\"");
+  EXPECT_EQ(client.get("/live/demo/poster.jpg", "If-None-Match: \"one\"\r\n").status, 304);
+  demo.show_poster("another", "\"two\"");
+  const Received later = client.get("/live/demo/poster.jpg", "If-None-Match: \"one\"\r\n");
+  EXPECT_EQ(later.status, 200);
+  EXPECT_EQ(later.body, "another");
+
+  const Received thumbnail = client.get("/live/demo/thumbnails/1001.jpg");
+  EXPECT_EQ(thumbnail.status, 200);
+  EXPECT_EQ(thumbnail.body, "a thumbnail");
+  EXPECT_EQ(thumbnail.header("content-type"), "image/jpeg");
+  EXPECT_EQ(thumbnail.header("cache-control"), kImmutable);
+  EXPECT_FALSE(thumbnail.header("etag").empty());
+  EXPECT_EQ(client.get("/live/demo/thumbnails/1002.jpg").status, 404);
+  const Received list = client.get("/live/demo/thumbnails/media.m3u8");
+  EXPECT_EQ(list.header("content-type"), "application/vnd.apple.mpegurl");
+  EXPECT_EQ(list.header("cache-control"), kSecond);
+  EXPECT_NE(list.body.find("\n1001.jpg\n"), std::string::npos) << list.body;
+  const Received times = client.get("/live/demo/thumbnails/media.vtt");
+  EXPECT_EQ(times.header("content-type"), "text/vtt; charset=utf-8");
+  EXPECT_NE(times.body.find("\n1001.jpg\n"), std::string::npos) << times.body;
+}
+
 TEST_F(HttpServerTest, RefusalsOfMediaAreCacheableForASecond) {
   start();
   auto demo = channel();

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <utility>
 
+#include "server/picture/packaging/image_window.hpp"
 #include "server/picture/protocols/http/gzip.hpp"
 
 namespace kapok::delivery {
@@ -78,6 +79,8 @@ struct LiveStore::Channel {
   std::map<std::string, Rendition, std::less<>> renditions;
   Zipped multivariant;
   Zipped manifest;
+  Zipped thumbnail_playlist;
+  Zipped thumbnail_times;
 };
 
 LiveStore::LiveStore(boost::asio::any_io_executor shard, const Clock& clock)
@@ -164,6 +167,23 @@ std::optional<LiveStore::Text> LiveStore::playlist(std::string_view channel,
   if (window->segments_empty()) return std::nullopt;
   return coded(window->playlist(form), form == PlaylistForm::full ? known->full : known->delta,
                coding);
+}
+
+std::optional<LiveStore::Text> LiveStore::thumbnail_playlist(std::string_view channel,
+                                                             Coding coding) {
+  Channel* const known = channel_of(channel);
+  if (known == nullptr) return std::nullopt;
+  const auto rendered = known->window.images().playlist();
+  if (!rendered) return std::nullopt;
+  return coded(*rendered, known->thumbnail_playlist, coding);
+}
+
+std::optional<LiveStore::Text> LiveStore::thumbnail_times(std::string_view channel, Coding coding) {
+  Channel* const known = channel_of(channel);
+  if (known == nullptr) return std::nullopt;
+  const auto rendered = known->window.images().webvtt();
+  if (!rendered) return std::nullopt;
+  return coded(*rendered, known->thumbnail_times, coding);
 }
 
 bool LiveStore::is_coming(std::string_view channel, std::string_view rendition,

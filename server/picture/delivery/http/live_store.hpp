@@ -71,6 +71,9 @@ class LiveStore {
   std::optional<Text> playlist(std::string_view channel, std::string_view rendition,
                                packaging::PlaylistForm form, Coding coding);
 
+  std::optional<Text> thumbnail_playlist(std::string_view channel, Coding coding);
+  std::optional<Text> thumbnail_times(std::string_view channel, Coding coding);
+
   // Returns once the wish is no longer "coming", or at `give_up`; waiter.woken says which. A
   // channel or rendition that is not known is answerable at once.
   Task<> wait(Waiter& waiter, std::string_view channel, std::string_view rendition);

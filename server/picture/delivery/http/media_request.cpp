@@ -61,6 +61,22 @@ void read_name(std::string_view name, MediaRequest& request) {
   }
 }
 
+// "895.jpg", "media.m3u8", "media.vtt". No rendition is called thumbnails.
+void read_thumbnail(std::string_view name, MediaRequest& request) {
+  constexpr std::string_view kImage = ".jpg";
+  if (name == "media.m3u8") {
+    request.what = What::thumbnail_playlist;
+  } else if (name == "media.vtt") {
+    request.what = What::thumbnail_times;
+  } else if (name.ends_with(kImage)) {
+    name.remove_suffix(kImage.size());
+    const auto number = canonical_number(name);
+    if (!number) return;
+    request.what = What::thumbnail;
+    request.number = *number;
+  }
+}
+
 // [RFC 8216bis 6.2.5.2] the delivery directives; others are ignored.
 void read_directives(std::string_view query, MediaRequest& request) {
   if (query.empty()) return;
@@ -83,8 +99,11 @@ void read_live(std::string_view rest, std::string_view query, MediaRequest& requ
     request.what = What::multivariant;
   } else if (rest == "manifest.mpd") {
     request.what = What::manifest;
+  } else if (rest == "poster.jpg") {
+    request.what = What::poster;
   } else {
     const std::string_view rendition = take_segment(rest);
+    if (rendition == "thumbnails") return read_thumbnail(rest, request);
     if (!is_valid_id(rendition)) return;
     request.rendition = rendition;
     read_name(rest, request);

@@ -20,6 +20,10 @@ struct MediaRequest {
     init,
     segment,
     part,
+    poster,
+    thumbnail,
+    thumbnail_playlist,
+    thumbnail_times,  // WebVTT
     time,
     unknown,  // in the media name space, but nothing that exists: 404
     bad,      // 400
@@ -30,7 +34,7 @@ struct MediaRequest {
   std::string channel;
   std::string rendition;
   std::string name;                          // init: the whole file name
-  std::uint64_t number = 0;                  // segment or part
+  std::uint64_t number = 0;                  // segment, part or thumbnail
   std::uint32_t discontinuity_sequence = 0;  // segment: how many came before it
   std::optional<std::uint64_t> msn;          // _HLS_msn
   std::optional<std::uint64_t> msn_part;

@@ -71,6 +71,23 @@ TEST(MediaRequest, HasOneNameForOneObject) {
   }
 }
 
+TEST(MediaRequest, KnowsTheStillPictures) {
+  const auto poster = read("/live/demo/poster.jpg", "t=1790000000");
+  EXPECT_EQ(poster->what, What::poster);
+  EXPECT_EQ(poster->channel, "demo");
+  EXPECT_EQ(read("/s/AbC/live/demo/poster.jpg")->what, What::poster);
+  const auto thumbnail = read("/live/demo/thumbnails/895.jpg");
+  EXPECT_EQ(thumbnail->what, What::thumbnail);
+  EXPECT_EQ(thumbnail->number, 895U);
+  EXPECT_EQ(read("/live/demo/thumbnails/media.m3u8")->what, What::thumbnail_playlist);
+  EXPECT_EQ(read("/live/demo/thumbnails/media.vtt")->what, What::thumbnail_times);
+  for (const std::string_view path :
+       {"/live/demo/thumbnails/0895.jpg", "/live/demo/thumbnails/895.m4s",
+        "/live/demo/thumbnails/.jpg", "/live/demo/thumbnails/", "/live/demo/thumbnails/p1.jpg",
+        "/live/demo/source/895.jpg", "/live/demo/poster.jpg/", "/live/demo/poster.png"})
+    EXPECT_EQ(read(path)->what, What::unknown) << path;
+}
+
 TEST(MediaRequest, LeavesOtherPathsToOthers) {
   for (const std::string_view path : {"/", "/live", "/lives/x", "/api/v1/live/", "/time/", "/sx"})
     EXPECT_FALSE(read(path)) << path;

@@ -1,6 +1,7 @@
 #include "server/picture/delivery/http/media_routes.hpp"
 
 #include "server/net/address_limits.hpp"
+#include "server/picture/packaging/image_window.hpp"
 
 namespace kapok::delivery {
 
@@ -12,7 +13,11 @@ namespace {
 
 constexpr std::string_view kPlaylistType = "application/vnd.apple.mpegurl";
 constexpr std::string_view kManifestType = "application/dash+xml";
+constexpr std::string_view kImageType = "image/jpeg";
+constexpr std::string_view kTimesType = "text/vtt; charset=utf-8";
 constexpr std::string_view kTextType = "text/plain; charset=utf-8";
+// A poster changes every ten seconds or so.
+constexpr std::uint32_t kPosterAge_s = 5;
 // Until the first segment says what it is: longer than any start-up, shorter than a player's own
 // patience.
 constexpr seconds kUnknownTarget{2};
@@ -81,9 +86,9 @@ std::optional<Credit> credit_for(const MediaRequest& request,
 }
 
 ObjectReply object_reply(const MediaRequest& request, packaging::MediaObject object,
-                         Caching::Scope scope, const RenditionWindow& window) {
+                         Caching::Scope scope, std::string_view type) {
   ObjectReply reply;
-  reply.type = media_type(window.info().kind);
+  reply.type = type;
   reply.caching = immutable_for(scope);
   reply.object = std::move(object);
   const http::Conditions conditions{request.if_none_match, {}, request.if_range};
@@ -184,6 +189,16 @@ Reply MediaRoutes::answer(const MediaRequest& request, const boost::asio::ip::ad
       return segment(request, admitted, patience);
     case What::part:
       return part(request, admitted, patience);
+    case What::poster:
+      return poster(request, admitted);
+    case What::thumbnail:
+      return thumbnail(request, admitted);
+    case What::thumbnail_playlist:
+      return text_reply(live_.thumbnail_playlist(request.channel, coding_of(request)),
+                        kPlaylistType, plain);
+    case What::thumbnail_times:
+      return text_reply(live_.thumbnail_times(request.channel, coding_of(request)), kTimesType,
+                        plain);
     default:
       return refuse(404, scope);
   }
@@ -238,7 +253,8 @@ Reply MediaRoutes::segment(const MediaRequest& request, const Admitted& admitted
   const packaging::SegmentName name{request.discontinuity_sequence, request.number};
   auto object = window->find_segment(name);
   if (object && object->file && object->complete) {
-    ObjectReply reply = object_reply(request, std::move(*object), admitted.scope, *window);
+    ObjectReply reply =
+        object_reply(request, std::move(*object), admitted.scope, media_type(window->info().kind));
     reply.credit = credit_for(request, admitted.session, *window);
     return reply;
   }
@@ -270,7 +286,8 @@ Reply MediaRoutes::part(const MediaRequest& request, const Admitted& admitted, P
   if (window == nullptr) return refuse(404, admitted.scope);
   auto object = window->find_part(request.number);
   if (object && object->file) {
-    ObjectReply reply = object_reply(request, std::move(*object), admitted.scope, *window);
+    ObjectReply reply =
+        object_reply(request, std::move(*object), admitted.scope, media_type(window->info().kind));
     reply.credit = credit_for(request, admitted.session, *window);
     return reply;
   }
@@ -301,6 +318,30 @@ Reply MediaRoutes::init(const MediaRequest& request, const Admitted& admitted) c
   if (!request.range.empty() && http::range_applies(conditions, validators))
     reply.wanted = http::parse_range(request.range, reply.body.size());
   return reply;
+}
+
+Reply MediaRoutes::poster(const MediaRequest& request, const Admitted& admitted) const {
+  const packaging::ChannelWindow* window = live_.find(request.channel);
+  const auto found = window == nullptr ? nullptr : window->images().poster();
+  if (!found) return refuse(404, admitted.scope);
+  BytesReply reply;
+  reply.lines = kMediaLines;
+  reply.type = kImageType;
+  reply.caching = {.scope = admitted.scope, .max_age_s = kPosterAge_s, .immutable = false};
+  reply.etag = found->etag;
+  if (http::not_modified({request.if_none_match, {}, request.if_range}, {reply.etag, std::nullopt}))
+    reply.status = 304;
+  else
+    reply.body = found->jpeg;
+  return reply;
+}
+
+// Nothing is credited for one: it is not what a household watches.
+Reply MediaRoutes::thumbnail(const MediaRequest& request, const Admitted& admitted) const {
+  const packaging::ChannelWindow* window = live_.find(request.channel);
+  auto found = window == nullptr ? std::nullopt : window->images().thumbnail(request.number);
+  if (!found) return refuse(404, admitted.scope);
+  return object_reply(request, std::move(*found), admitted.scope, kImageType);
 }
 
 BytesReply MediaRoutes::time() const {

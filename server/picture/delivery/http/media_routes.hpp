@@ -62,6 +62,8 @@ class MediaRoutes {
   Reply segment(const MediaRequest& request, const Admitted& admitted, Patience patience);
   Reply part(const MediaRequest& request, const Admitted& admitted, Patience patience);
   Reply init(const MediaRequest& request, const Admitted& admitted) const;
+  Reply poster(const MediaRequest& request, const Admitted& admitted) const;
+  Reply thumbnail(const MediaRequest& request, const Admitted& admitted) const;
   BytesReply time() const;
 
   LiveStore& live_;

@@ -82,6 +82,23 @@ class TestChannel {
   TestChannel(std::string name, Publish publish, std::size_t part_size = kPartBytes)
       : name_(std::move(name)), publish_(std::move(publish)), part_size_(part_size) {}
 
+  void show_poster(std::string_view bytes, std::string etag) {
+    auto poster = std::make_shared<packaging::Poster>();
+    poster->jpeg = Buffer::copy_of(bytes);
+    poster->etag = std::move(etag);
+    say(packaging::PosterChanged{std::move(poster)});
+  }
+  void add_thumbnail(std::uint64_t number, std::string_view bytes) {
+    auto file = std::make_shared<TestFile>();
+    file->append(bytes);
+    say(packaging::ThumbnailAdded{{.number = number,
+                                   .era = era_,
+                                   .width = 320,
+                                   .height = 180,
+                                   .size = bytes.size(),
+                                   .file = std::move(file)}});
+  }
+
   static constexpr std::uint64_t kFirst = 1000;
   static constexpr std::size_t kParts = 10;
   static constexpr std::size_t kPartBytes = 20'000;

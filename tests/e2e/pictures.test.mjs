@@ -1,0 +1,222 @@
+// What the transcoder makes of a real feed beside its rungs' packets: a poster, a thumbnail for each segment that players
+// and our own page find, a logo and a clock in the rungs; and that posters and thumbnails survive a kill -9.
+import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { complaints, launchChromium, noChromium } from './lib/browsers.mjs';
+import { smallClip } from './lib/clips.mjs';
+import { decodedNumbers } from './lib/decoded.mjs';
+import { kRoot, noServer, run, serverBinary, temporaryFolder, until } from './lib/environment.mjs';
+import { startPageServer } from './lib/page_server.mjs';
+import { frozen, numberOf, parseMediaPlaylist } from './lib/playlist.mjs';
+import { Push } from './lib/push.mjs';
+import { kKey, Server } from './lib/server.mjs';
+import { untilMoving } from './lib/watching.mjs';
+
+const kLadder = `
+clock = true
+[poster]
+interval = "4s"
+side = 640
+[thumbnails]
+side = 256
+[overlay]
+image = "logo.png"
+corner = "bottom-right"
+height_percent = 20
+margin_percent = 10
+opacity_percent = 100
+[[video]]
+name = "270p"
+codec = "avc"
+height = 270
+bit_rate = 600_000
+preset = "ultrafast"
+`;
+const kFramesASegment = 50;
+
+const noTranscoder = () => {
+  const server = serverBinary();
+  const program = server === null ? null : join(dirname(server), 'kapok-transcoder');
+  return program !== null && existsSync(program) ? false : 'kapok-transcoder is not built';
+};
+const noPage = () =>
+  existsSync(join(kRoot, 'player', 'dist', 'index.html')) ? false : 'player/dist is not built (npm run build)';
+
+describe('still pictures, a logo and a clock', { skip: noServer() || noTranscoder() }, () => {
+  let server, push, folder;
+  const listed = async () =>
+    [...(await server.text('/live/demo/thumbnails/media.m3u8')).matchAll(/(#EXT-X-GAP\n)?#EXTINF:([\d.]+),\n(\d+)\.jpg/g)]
+      .map(([, gap, duration, number]) => ({ gap: gap !== undefined, duration_s: Number(duration), number: Number(number) }));
+  const media = async (rendition) => parseMediaPlaylist(await server.text(`/live/demo/${rendition}/media.m3u8`));
+  let files = 0;
+  const save = async (path) => {
+    const file = join(folder.path, `picture-${files++}.jpg`);
+    writeFileSync(file, await server.bytes(path));
+    return file;
+  };
+  const probe = async (file) => {
+    const { stdout } = await run('ffprobe', ['-v', 'error', '-show_streams', '-of', 'json', file]);
+    return JSON.parse(stdout).streams[0];
+  };
+  const frameIn = async (path) => (await decodedNumbers(await save(path)))[0];
+
+  before(async () => {
+    folder = temporaryFolder('pictures');
+    await run('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'color=white:s=200x100,format=rgba', '-frames:v', '1', join(folder.path, 'logo.png')]);
+    const file = join(folder.path, 'pictures.toml');
+    writeFileSync(file, kLadder);
+    server = await Server.start({ channels: { demo: `key = "${kKey}"\nladder = "${file}"` } });
+    assert.equal((await fetch(`${server.url}/live/demo/poster.jpg`)).status, 404);
+    push = await new Push(await smallClip(), server.publishUrl()).running();
+    await server.playable();
+    await until('six thumbnails and a rung', async () => (await listed()).length >= 6 && (await media('270p')).segments.length >= 3, { timeout_ms: 60_000, every_ms: 500 })
+      .catch((error) => { throw new Error(`${error.message}\n${server.log}`); });
+  });
+  after(async () => {
+    await push?.stop();
+    await server?.stop();
+    folder?.remove();
+  });
+
+  test('the poster is a JPEG of the feed, and the API names it', async () => {
+    const response = await server.get('/live/demo/poster.jpg');
+    assert.equal(response.headers.get('content-type'), 'image/jpeg');
+    assert.equal(response.headers.get('cache-control'), 'public, max-age=5');
+    const again = await fetch(`${server.url}/live/demo/poster.jpg`, { headers: { 'if-none-match': response.headers.get('etag') } });
+    assert.ok(again.status === 304 || again.headers.get('etag') !== response.headers.get('etag'), 'it may just have changed');
+    const stream = await probe(await save('/live/demo/poster.jpg'));
+    assert.deepEqual([stream.codec_name, stream.width, stream.height], ['mjpeg', 640, 360]);
+    const { channels: [channel] } = await server.json('/api/v1/channels');
+    assert.match(channel.poster, /^\/live\/demo\/poster\.jpg\?t=\d{10}$/);
+    assert.equal(await frameIn(channel.poster) % kFramesASegment, 0, 'the first frame of a segment');
+    const { token } = await server.openSession();
+    const within = await server.get(`/s/${token}/live/demo/poster.jpg`);
+    assert.equal(within.headers.get('cache-control'), 'private, max-age=5');
+  });
+
+  test('each segment has a thumbnail of its first frame', async () => {
+    const source = await media('source');
+    const whole = source.segments.filter((segment) => !segment.gap).slice(-4, -1);
+    const path = join(folder.path, 'source.m3u8');
+    writeFileSync(path, frozen(source, `${server.url}/live/demo/source/media.m3u8`, whole));
+    const frames = await decodedNumbers(path);
+    for (const [i, segment] of whole.entries()) {
+      const file = await save(`/live/demo/thumbnails/${numberOf(segment)}.jpg`);
+      const stream = await probe(file);
+      assert.deepEqual([stream.codec_name, stream.width, stream.height], ['mjpeg', 256, 144]);
+      assert.deepEqual(await decodedNumbers(file), [frames[i * kFramesASegment]]);
+    }
+    const thumbnails = await listed();
+    thumbnails.forEach(({ number, gap }, i) => {
+      assert.equal(number, thumbnails[0].number + i);
+      assert.equal(gap, false, `${number}`);
+    });
+    assert.equal(thumbnails[0].number, source.sequence);
+    const response = await server.get(`/live/demo/thumbnails/${thumbnails[0].number}.jpg`);
+    assert.equal(response.headers.get('cache-control'), 'public, max-age=31536000, immutable');
+    const vtt = await server.text('/live/demo/thumbnails/media.vtt');
+    assert.match(vtt, new RegExp(`^WEBVTT\\n\\n\\d+:\\d\\d:\\d\\d\\.\\d{3} --> \\d+:\\d\\d:\\d\\d\\.\\d{3}\\n${thumbnails[0].number}\\.jpg\\n`));
+  });
+
+  test('the logo and the clock are in the rung, and not in the source', async () => {
+    const luma = async (rendition, filters) => {
+      const playlist = await media(rendition);
+      const path = join(folder.path, `${rendition}.m3u8`);
+      writeFileSync(path, frozen(playlist, `${server.url}/live/demo/${rendition}/media.m3u8`, playlist.segments.filter(({ gap }) => !gap).slice(-2, -1)));
+      const { stdout } = await run('ffmpeg', ['-v', 'error', '-protocol_whitelist', 'file,http,tcp', '-i', path, '-map', '0:v:0',
+        '-vf', filters, '-frames:v', '2', '-f', 'rawvideo', '-pix_fmt', 'gray', 'pipe:1']);
+      return stdout;
+    };
+    // 54 lines of 270, 27 from the edges, twice as wide as high: well inside of it.
+    const inside = 'crop=96:42:480-27-102:270-27-48,format=gray';
+    const logo = await luma('270p', inside);
+    assert.ok(Math.min(...logo) > 225, `the logo is as dark as ${Math.min(...logo)}`);
+    const source = await luma('source', `scale=480:270,${inside}`);
+    assert.ok(Math.min(...source) < 200, 'the source is what it was');
+    // The milliseconds of two frames: black cells with white dots, and others in each frame.
+    const clock = await luma('270p', 'crop=48:16:12*20:270-32,format=gray');
+    assert.ok(Math.min(...clock) < 50 && Math.max(...clock) > 200, 'dots');
+    const size = clock.length / 2;
+    const differ = clock.subarray(0, size).filter((value, i) => Math.abs(value - clock[size + i]) > 80).length;
+    assert.ok(differ >= 8, `${differ} samples differ between frames`);
+  });
+
+  describe('in browsers', { skip: noChromium() }, () => {
+    let pages, browser;
+    before(async () => {
+      pages = await startPageServer();
+      browser = await launchChromium();
+    });
+    after(async () => {
+      await browser?.close();
+      await pages?.stop();
+    });
+
+    for (const [protocol, name] of [['DASH', 'manifest.mpd'], ['HLS', 'master.m3u8']]) {
+      test(`Shaka finds them in ${protocol}`, async () => {
+        const page = await browser.newPage();
+        await page.goto(pages.playUrl('shaka', `${server.url}/live/demo/${name}`));
+        await untilMoving(page);
+        const found = await page.evaluate(async () => {
+          const tracks = window.player.getImageTracks();
+          const { start, end } = window.player.seekRange();
+          const times = [start + 3, (start + end) / 2, end - 5];
+          const thumbnails = await Promise.all(times.map((time) => window.player.getThumbnails(tracks[0].id, time)));
+          return {
+            tracks: tracks.map(({ width, height }) => [width, height]),
+            thumbnails: thumbnails.map((one) => ({ uri: one.uris[0], width: one.width, height: one.height, from: one.startTime, duration: one.duration })),
+            times,
+          };
+        });
+        assert.deepEqual(found.tracks, [[256, 144]]);
+        for (const [i, thumbnail] of found.thumbnails.entries()) {
+          assert.deepEqual([thumbnail.width, thumbnail.height], [256, 144]);
+          assert.ok(thumbnail.from <= found.times[i] && found.times[i] < thumbnail.from + thumbnail.duration + 0.01);
+          const frame = await frameIn(new URL(thumbnail.uri).pathname);
+          assert.equal(frame % kFramesASegment, 0);
+        }
+        await page.close();
+      });
+    }
+
+    test('our page shows the poster in the list and thumbnails over the seek bar', { skip: noPage() }, async () => {
+      const page = await browser.newPage({ viewport: { width: 1000, height: 800 } });
+      const problems = complaints(page);
+      await page.goto(`${server.url}/`);
+      await page.waitForFunction(() => document.querySelector('.card-poster')?.naturalWidth === 640, null, { timeout: 10_000 });
+      await page.click('[data-channel="demo"]');
+      await until('a seek bar', async () => (await page.$('.seek')) !== null, { timeout_ms: 30_000 });
+      const shown = await until('a picture above it', async () => {
+        const box = await (await page.$('.seek')).boundingBox();
+        await page.mouse.move(box.x + box.width * 0.4, box.y + box.height / 2);
+        await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
+        return page.evaluate(() => {
+          const image = document.querySelector('.seek-preview img');
+          return image !== null && image.naturalWidth === 256 ? image.src : false;
+        });
+      }, { timeout_ms: 15_000, every_ms: 500 });
+      assert.match(new URL(shown).pathname, /^\/s\/[^/]+\/live\/demo\/thumbnails\/\d+\.jpg$/);
+      await page.mouse.move(500, 100);
+      await page.waitForFunction(() => document.querySelector('.seek-preview') === null, null, { timeout: 5_000 });
+      assert.deepEqual(problems, []);
+      await page.close();
+    });
+  });
+
+  test('after a kill -9 the poster and the thumbnails are still there', async () => {
+    await push.stop();
+    const before = await listed();
+    await server.kill();
+    await server.launch();
+    const poster = await server.get('/live/demo/poster.jpg');
+    assert.equal((await probe(await save('/live/demo/poster.jpg'))).width, 640);
+    assert.notEqual(poster.headers.get('etag'), null);
+    assert.equal((await server.json('/api/v1/channels')).channels[0].live, false);
+    const now = await listed();
+    const last = before.at(-2);
+    assert.ok(now.some(({ number, gap }) => number === last.number && !gap), JSON.stringify({ before, now }));
+    assert.equal(await frameIn(`/live/demo/thumbnails/${last.number}.jpg`) % kFramesASegment, 0);
+  });
+});
