@@ -3,9 +3,11 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import logo from './assets/kapok.svg';
 import { chosenLanguage, readStoredLanguage, storeLanguage, translate, type Language } from './i18n';
 import { LanguageContext } from './language';
+import { FilmPage } from './pages/film';
+import { FilmList } from './pages/film_list';
 import { LiveList } from './pages/live_list';
 import { Watch } from './pages/watch';
-import { listPath, protocolOf, routeOf, watchPath } from './routes';
+import { filmPath, listPath, protocolOf, routeOf, watchPath } from './routes';
 
 function useOnline(): boolean {
   const [online, setOnline] = useState(navigator.onLine);
@@ -83,7 +85,12 @@ export function App() {
       </div>
       <main id="main" tabIndex={-1}>
         {route.page === 'list' ? (
-          <LiveList watched={watched} onWatch={(channel) => go(watchPath(channel, location.search))} />
+          <>
+            <LiveList watched={watched} onWatch={(channel) => go(watchPath(channel, location.search))} />
+            <FilmList onWatch={(film) => go(filmPath(film, location.search))} />
+          </>
+        ) : route.page === 'film' ? (
+          <FilmPage key={route.film} film={route.film} protocol={protocolOf(location.search)} onBack={() => go(home)} />
         ) : (
           <Watch
             key={route.channel}

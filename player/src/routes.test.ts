@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bufferAhead, manifestUrl, rebased } from './playback/engine';
-import { listPath, protocolOf, routeOf, watchPath } from './routes';
+import { filmPath, listPath, protocolOf, routeOf, watchPath } from './routes';
 
 test('a channel is named by the path or by the query', () => {
   assert.deepEqual(routeOf('/watch/demo', ''), { page: 'watch', channel: 'demo' });
@@ -17,6 +17,14 @@ test('what is no channel id leads to the list', () => {
 test('options survive going from page to page, the channel does not', () => {
   assert.equal(watchPath('demo', '?proto=hls'), '/watch/demo?proto=hls');
   assert.equal(listPath('?channel=demo&lang=en'), '/?lang=en');
+});
+
+test('a film is named by the query, and left behind with it', () => {
+  assert.deepEqual(routeOf('/', '?film=a-film'), { page: 'film', film: 'a-film' });
+  assert.deepEqual(routeOf('/', '?film=../x'), { page: 'list' });
+  assert.equal(filmPath('a-film', '?lang=en'), '/?lang=en&film=a-film');
+  assert.equal(filmPath('a-film', ''), '/?film=a-film');
+  assert.equal(listPath('?film=a-film'), '/');
 });
 
 test('LL-DASH unless HLS is asked for', () => {

@@ -168,8 +168,8 @@ Task<http::Response> Api::answer(const Route& route, std::shared_ptr<const http:
 
 std::vector<Route> routes() {
   std::vector<Route> all;
-  for (const auto list : {channel_routes(), ladder_routes(), session_routes(), report_routes(),
-                          log_routes(), operations_routes()})
+  for (const auto list : {channel_routes(), ladder_routes(), session_routes(), vod_routes(),
+                          report_routes(), log_routes(), operations_routes()})
     all.insert(all.end(), list.begin(), list.end());
   return all;
 }

@@ -27,6 +27,7 @@ struct ApiServices {
   LedgerPort& ledger;
   KeysPort& keys;
   LaddersPort& ladders;
+  VodPort& vod;
   const Authoriser& authoriser;
   const OperationsPort& operations;
   const Clock& clock;

@@ -123,6 +123,30 @@ struct FakeLadders final : LaddersPort {
   }
 };
 
+struct FakeVod final : VodPort {
+  std::vector<vod::ItemFacts> items;
+  std::vector<VodRequest> added;
+  std::vector<std::string> removed;
+  Task<std::vector<vod::ItemFacts>> vod_items() override { co_return items; }
+  Task<Result<vod::ItemFacts>> vod_item(std::string id) override {
+    for (const vod::ItemFacts& item : items)
+      if (item.id == id) co_return item;
+    co_return fail(Errc::not_found, "there is no item '{}'", id);
+  }
+  Task<Result<vod::ItemFacts>> add_vod(VodRequest request) override {
+    if (request.file.starts_with("..")) co_return fail(Errc::malformed, "file: plain names");
+    vod::ItemFacts facts;
+    facts.id = request.id;
+    facts.title = request.title;
+    added.push_back(std::move(request));
+    co_return facts;
+  }
+  Task<Result<void>> remove_vod(std::string id) override {
+    removed.push_back(std::move(id));
+    co_return Result<void>{};
+  }
+};
+
 struct FakeAuthoriser final : Authoriser {
   Roles roles_of(std::string_view authorization) const override {
     return {.admin = authorization == "Bearer admin",
@@ -253,12 +277,13 @@ class ApiTest : public testing::Test {
   FakeLedger ledger;
   FakeKeys keys;
   FakeLadders ladders;
+  FakeVod vod;
   FakeAuthoriser authoriser;
   FakeOperations operations;
   FakeClock clock;
   NullMetrics metrics;
   std::shared_ptr<RecordingLog> log = std::make_shared<RecordingLog>();
-  Api api{{channels, sessions, reports, ledger, keys, ladders, authoriser, operations, clock,
+  Api api{{channels, sessions, reports, ledger, keys, ladders, vod, authoriser, operations, clock,
            Log(log), metrics},
           {.sessions_per_address_per_minute = 3}};
   static constexpr auto kPost = http::Method::post;
@@ -290,6 +315,67 @@ TEST_F(ApiTest, ShowsLiveFactsToEverybodyButThePeerToAdministratorsOnly) {
   const auto admin = ask({.path = "/api/v1/channels/demo/feeds", .token = "admin"});
   EXPECT_EQ(body(admin).at("feeds").at(0).at("peer").as_string(), "192.0.2.9:1234");
   EXPECT_EQ(body(admin).at("feeds").at(1).at("last_end").as_string(), "silent");
+}
+
+TEST_F(ApiTest, EverybodySeesWhatCanBeWatchedAndAdministratorsHowFarTheRestIs) {
+  vod::ItemFacts done;
+  done.id = "film";
+  done.title = "A film";
+  done.file = "films/a.mxf";
+  done.state = vod::ItemState::done;
+  done.duration = milliseconds(90'500);
+  vod::ItemFacts running;
+  running.id = "next";
+  running.state = vod::ItemState::running;
+  running.duration = seconds(100);
+  running.made = seconds(25);
+  running.speed = 2.5;
+  running.frames_per_second = 62.5;
+  running.left = seconds(30);
+  vod.items = {running, done};
+  const auto list = ask({.path = "/api/v1/vod"});
+  ASSERT_EQ(list.status, 200U);
+  const json::value items = body(list).at("items");
+  ASSERT_EQ(items.as_array().size(), 1U);
+  EXPECT_EQ(items.at(0).at("id").as_string(), "film");
+  EXPECT_EQ(items.at(0).at("hls").as_string(), "/vod/film/master.m3u8");
+  EXPECT_DOUBLE_EQ(items.at(0).at("duration_s").as_double(), 90.5);
+  EXPECT_EQ(items.at(0).as_object().if_contains("file"), nullptr);
+
+  EXPECT_EQ(ask({.path = "/api/v1/vod-jobs"}).status, 401U);
+  EXPECT_EQ(ask({.path = "/api/v1/vod/next"}).status, 401U);
+  const json::value next = body(ask({.path = "/api/v1/vod/next", .token = "admin"}));
+  EXPECT_DOUBLE_EQ(next.at("percent").as_double(), 25);
+  EXPECT_DOUBLE_EQ(next.at("fps").as_double(), 62.5);
+  EXPECT_DOUBLE_EQ(next.at("eta_s").as_double(), 30);
+  EXPECT_TRUE(next.at("hls").is_null());
+  EXPECT_TRUE(next.at("error").is_null());
+  EXPECT_EQ(ask({.path = "/api/v1/vod/gone", .token = "admin"}).status, 404U);
+  EXPECT_EQ(body(ask({.path = "/api/v1/vod-jobs", .token = "admin"})).at("items").as_array().size(),
+            2U);
+}
+
+TEST_F(ApiTest, AnAdministratorAddsAndRemovesFilms) {
+  const std::string request = R"({"id": "film", "file": "films/a.mxf", "ladder": "low-power"})";
+  EXPECT_EQ(ask({.method = kPost, .path = "/api/v1/vod", .body = request}).status, 401U);
+  const auto added =
+      ask({.method = kPost, .path = "/api/v1/vod", .token = "admin", .body = request});
+  EXPECT_EQ(added.status, 201U);
+  ASSERT_EQ(vod.added.size(), 1U);
+  EXPECT_EQ(vod.added[0].title, "film");
+  EXPECT_EQ(vod.added[0].ladder, "low-power");
+  EXPECT_TRUE(vod.added[0].publish_source);
+  for (const std::string_view bad :
+       {R"({"id": "../x", "file": "a", "ladder": "b"})", R"({"id": "x", "ladder": "b"})",
+        R"({"id": "x", "file": "../a", "ladder": "b"})", "[]"})
+    EXPECT_EQ(
+        ask({.method = kPost, .path = "/api/v1/vod", .token = "admin", .body = std::string(bad)})
+            .status,
+        400U)
+        << bad;
+  EXPECT_EQ(ask({.method = kDelete, .path = "/api/v1/vod/film"}).status, 401U);
+  EXPECT_EQ(ask({.method = kDelete, .path = "/api/v1/vod/film", .token = "admin"}).status, 204U);
+  EXPECT_THAT(vod.removed, ElementsAre("film"));
 }
 
 TEST_F(ApiTest, ShowsTheLadderAndItsWorker) {
@@ -680,6 +766,7 @@ TEST_F(ApiTest, AnswersAreWhatTheDocumentPromises) {
   const auto document = json::parse(openapi_document());
   const auto& schemas = document.at("components").at("schemas").as_object();
   operations.reasons.push_back({"a", "b", "c"});
+  vod.items.emplace_back().id = "film";
   const std::string session = "/api/v1/sessions/" + std::string(kSession);
   const std::vector<Asked> all = {
       {.path = "/api/v1/channels"},
@@ -699,6 +786,14 @@ TEST_F(ApiTest, AnswersAreWhatTheDocumentPromises) {
        .body = R"({"token":"t","seq":1,"sent_ms":0,"state":"hidden","wall_ms":0})"},
       {.method = kDelete, .path = session, .token = "t"},
       {.path = "/api/v1/sessions", .token = "admin"},
+      {.path = "/api/v1/vod"},
+      {.method = kPost,
+       .path = "/api/v1/vod",
+       .token = "admin",
+       .body = R"({"id":"film","file":"a.mxf","ladder":"low-power"})"},
+      {.path = "/api/v1/vod-jobs", .token = "admin"},
+      {.path = "/api/v1/vod/film", .token = "admin"},
+      {.method = kDelete, .path = "/api/v1/vod/film", .token = "admin"},
       {.path = "/api/v1/reports/hours", .token = "admin"},
       {.path = "/log/checkpoint"},
       {.path = "/log/tile/entries/000", .token = "regulator"},

@@ -20,6 +20,7 @@
 #include "server/media/ladder.hpp"
 #include "server/picture/channel/channel_facts.hpp"
 #include "server/picture/protocols/srt/stats.hpp"
+#include "server/picture/vod/item_facts.hpp"
 
 namespace kapok::api {
 
@@ -145,6 +146,23 @@ class LaddersPort {
                                                                  boost::json::object wanted) = 0;
   // Errors: not_found (no such channel, or it has no ladder but the configuration's).
   virtual Task<Result<void>> reset_ladder(std::string channel) = 0;
+};
+
+struct VodRequest {
+  std::string id;  // a valid id
+  std::string title;
+  std::string file;
+  std::string ladder;  // a preset's name
+  bool publish_source = true;
+};
+class VodPort {
+ public:
+  virtual ~VodPort() = default;
+  virtual Task<std::vector<vod::ItemFacts>> vod_items() = 0;
+  virtual Task<Result<vod::ItemFacts>> vod_item(std::string id) = 0;
+  // Errors: not_found (no such file or ladder), conflict, malformed, denied, unsupported, full.
+  virtual Task<Result<vod::ItemFacts>> add_vod(VodRequest request) = 0;
+  virtual Task<Result<void>> remove_vod(std::string id) = 0;
 };
 
 struct Roles {

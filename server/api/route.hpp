@@ -66,6 +66,7 @@ std::span<const Route> ladder_routes();
 std::span<const Route> session_routes();
 std::span<const Route> report_routes();
 std::span<const Route> log_routes();
+std::span<const Route> vod_routes();
 std::span<const Route> operations_routes();
 
 }  // namespace kapok::api

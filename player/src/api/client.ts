@@ -13,6 +13,12 @@ export interface Channel {
   programme: { title: string; free: boolean } | null;
 }
 
+export interface Film {
+  id: string;
+  title: string;
+  duration_s: number | null;
+}
+
 export interface Session {
   id: string;
   token: string;
@@ -97,6 +103,18 @@ export function parseChannels(answer: unknown): Channel[] {
   return [...parsed.filter((channel) => channel.live), ...parsed.filter((channel) => !channel.live)];
 }
 
+/** What can be watched, in the order of the answer. */
+export function parseFilms(answer: unknown): Film[] {
+  const { items } = record(answer);
+  if (!Array.isArray(items)) throw new ApiError(200, 'bad-answer');
+  return items.map((entry: unknown) => {
+    const film = record(entry);
+    const id = text(film['id']);
+    const title = film['title'];
+    return { id, title: typeof title === 'string' && title !== '' ? title : id, duration_s: size(film['duration_s']) };
+  });
+}
+
 export function parseSession(answer: unknown, origin: string): Session {
   const session = record(answer);
   const interval = session['beacon_interval_s'];
@@ -112,6 +130,10 @@ export function parseSession(answer: unknown, origin: string): Session {
 
 export async function listChannels(): Promise<Channel[]> {
   return parseChannels(await call('/api/v1/channels'));
+}
+
+export async function listFilms(): Promise<Film[]> {
+  return parseFilms(await call('/api/v1/vod'));
 }
 
 export async function openSession(channel: string): Promise<Session> {

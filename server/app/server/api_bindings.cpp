@@ -190,6 +190,44 @@ Task<Result<void>> ApiBindings::reset_ladder(std::string channel) {
   co_return reset;
 }
 
+Task<std::vector<vod::ItemFacts>> ApiBindings::vod_items() {
+  const auto list = [](vod::Library& library) -> Task<std::vector<vod::ItemFacts>> {
+    co_return library.list();
+  };
+  auto items = co_await on_shard(parts_.library_home, list(parts_.library));
+  co_return items;
+}
+
+Task<Result<vod::ItemFacts>> ApiBindings::vod_item(std::string id) {
+  const auto find = [](vod::Library& library, std::string item) -> Task<Result<vod::ItemFacts>> {
+    co_return library.find(item);
+  };
+  auto found = co_await on_shard(parts_.library_home, find(parts_.library, std::move(id)));
+  co_return found;
+}
+
+Task<Result<vod::ItemFacts>> ApiBindings::add_vod(api::VodRequest request) {
+  const std::string name = request.ladder;
+  const std::function<Result<media::Ladder>()> read = [this, name] {
+    return parts_.find_ladder(name);
+  };
+  auto ladder = co_await off_shard<media::Ladder>(parts_.office, read);
+  if (!ladder) co_return std::unexpected(std::move(ladder).error());
+  vod::ItemRequest item{std::move(request.id), std::move(request.title), std::move(request.file),
+                        *std::move(ladder), request.publish_source};
+  const auto add = [](vod::Library& library,
+                      vod::ItemRequest wanted) -> Task<Result<vod::ItemFacts>> {
+    co_return library.add(std::move(wanted));
+  };
+  auto added = co_await on_shard(parts_.library_home, add(parts_.library, std::move(item)));
+  co_return added;
+}
+
+Task<Result<void>> ApiBindings::remove_vod(std::string id) {
+  auto removed = co_await on_shard(parts_.library_home, parts_.library.remove(std::move(id)));
+  co_return removed;
+}
+
 api::Roles ApiBindings::roles_of(std::string_view authorization) const {
   return {.admin = parts_.admin.accepts(authorization),
           .regulator = parts_.regulator.accepts(authorization)};

@@ -20,6 +20,7 @@
 #include "server/hours/metering/metering.hpp"
 #include "server/picture/channel/channel_directory.hpp"
 #include "server/picture/ingest/srt/listener.hpp"
+#include "server/picture/vod/library.hpp"
 
 namespace kapok::app {
 
@@ -29,6 +30,7 @@ class ApiBindings final : public api::ChannelsPort,
                           public api::LedgerPort,
                           public api::KeysPort,
                           public api::LaddersPort,
+                          public api::VodPort,
                           public api::Authoriser,
                           public api::OperationsPort {
  public:
@@ -46,6 +48,9 @@ class ApiBindings final : public api::ChannelsPort,
     WorkerThread& office;
     const Clock& clock;
     std::function<Task<std::vector<ingest::SrtFeedStats>>()> srt_feeds;
+    vod::Library& library;
+    boost::asio::any_io_executor library_home;
+    std::function<Result<media::Ladder>(const std::string&)> find_ladder;  // blocks
     // After a key has changed: channels compare and close whoever published with the old one.
     std::function<Task<>()> keys_changed;
     // Likewise, after a channel was given another ladder.
@@ -80,6 +85,10 @@ class ApiBindings final : public api::ChannelsPort,
   Task<std::expected<media::Ladder, api::Problem>> set_ladder(std::string channel,
                                                               boost::json::object wanted) override;
   Task<Result<void>> reset_ladder(std::string channel) override;
+  Task<std::vector<vod::ItemFacts>> vod_items() override;
+  Task<Result<vod::ItemFacts>> vod_item(std::string id) override;
+  Task<Result<vod::ItemFacts>> add_vod(api::VodRequest request) override;
+  Task<Result<void>> remove_vod(std::string id) override;
 
   api::Roles roles_of(std::string_view authorization) const override;
 

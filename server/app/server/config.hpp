@@ -97,6 +97,13 @@ struct TranscoderConfig {
   std::filesystem::path ladders;  // empty: found_ladders()
 };
 
+struct VodConfig {
+  std::filesystem::path dir;     // empty: data_dir / "vod"
+  std::filesystem::path import;  // empty: nothing can be taken in
+  std::uint32_t jobs = 1;
+  microseconds segment_target = std::chrono::seconds(4);
+};
+
 struct ChannelConfig {
   std::string id;
   std::string title;
@@ -158,12 +165,14 @@ struct Config {
   std::filesystem::path web_root;  // empty: found_web_root()
   LimitsConfig limits;
   TranscoderConfig transcoder;
+  VodConfig vod;
   std::vector<ChannelConfig> channels;
   std::vector<EnterpriseConfig> enterprises;
   std::vector<WorkConfig> works;
   std::vector<ProgrammeConfig> programmes;
 
   std::filesystem::path spool() const { return spool_dir.empty() ? data_dir / "spool" : spool_dir; }
+  std::filesystem::path vod_folder() const { return vod.dir.empty() ? data_dir / "vod" : vod.dir; }
   std::filesystem::path ledger() const {
     return ledger_dir.empty() ? data_dir / "ledger" : ledger_dir;
   }

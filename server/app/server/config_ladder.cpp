@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "server/app/server/config_load.hpp"
 #include "server/app/server/config_problems.hpp"
 #include "server/app/server/process_facts.hpp"
 #include "server/base/ids.hpp"
@@ -67,6 +68,22 @@ Result<void> read_logo(media::Ladder& ladder, const std::filesystem::path& folde
   if (!png) return std::unexpected(std::move(png).error().within(file.string()));
   ladder.overlay.png = *std::move(png);
   return {};
+}
+
+Result<media::Ladder> find_ladder(const Config& config, const std::string& name) {
+  const auto presets = ladder_presets(config);
+  const auto file = file_of(name, presets);
+  const auto source = is_valid_id(name) ? read_config_source(file) : fail(Errc::not_found, "");
+  if (!source)
+    return fail(Errc::not_found, "there is no ladder '{}'; there are: {}", name, names_in(presets));
+  media::Ladder ladder;
+  ladder.name = name;
+  const LoadedConfig loaded = load_ladder(*source, ladder);
+  if (!loaded.ok())
+    return fail(Errc::malformed, "ladder {}: {}", name,
+                format_problem(loaded.errors.front(), "error"));
+  KAPOK_TRY(read_logo(ladder, file.parent_path()));
+  return ladder;
 }
 
 void validate_ladders(Config& config, ConfigProblems& problems) {

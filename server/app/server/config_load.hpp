@@ -63,5 +63,7 @@ LoadedConfig load_ladder(const ConfigSource& source, media::Ladder& ladder);
 Result<void> read_logo(media::Ladder& ladder, const std::filesystem::path& folder);
 constexpr std::string_view kLogoRemedy =
     "name a PNG of at most 4 MiB and 4096x4096 pixels that the server may read";
+// A preset by its name, an id. Errors: not_found (with those there are), malformed, io.
+Result<media::Ladder> find_ladder(const Config& config, const std::string& name);
 
 }  // namespace kapok::app

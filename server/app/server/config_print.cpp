@@ -73,6 +73,7 @@ std::string_view default_note(std::string_view key) {
   if (key == "spool.dir") return "`<data.dir>/spool`";
   if (key == "ledger.dir") return "`<data.dir>/ledger`";
   if (key == "web.root") return "the installed pages";
+  if (key == "vod.dir") return "`<data.dir>/vod`";
   if (key == "transcoder.program") return "`kapok-transcoder` beside `kapok-server`";
   if (key == "transcoder.ladders") return "the installed ones";
   return "";

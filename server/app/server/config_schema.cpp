@@ -127,6 +127,18 @@ constexpr KeySpec kRoot[] = {
      "What makes the rungs of channels with a ladder, one process each.", kRestart},
     {"transcoder.ladders", KAPOK_KEY(transcoder.ladders),
      "Folder of the ladder presets that channels name.", kReload},
+    {"vod.import", KAPOK_KEY(vod.import),
+     "Folder below which files lie that may be made into ladders (POST /api/v1/vod), on a disk of "
+     "this machine. Empty: none may.",
+     kRestart},
+    {"vod.dir", KAPOK_KEY(vod.dir),
+     "What was made of them, to be watched below /vod/. Empty: <data.dir>/vod.", kRestart},
+    {"vod.jobs", KAPOK_KEY(vod.jobs),
+     "Files at a time. They run at the lowest priority, behind every channel.", kRestart, Form::any,
+     1, 16},
+    {"vod.segment_target", KAPOK_KEY(vod.segment_target),
+     "Segments last at least so long: up to the next GOP of a file that is published as it is.",
+     kRestart, Form::any, kSecond, 10 * kSecond},
     {"ledger.origin", KAPOK_KEY(ledger_origin),
      "The name of this log of hours, in every checkpoint: host/name, no spaces. Never change it "
      "once the log has entries.",

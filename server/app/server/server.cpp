@@ -77,6 +77,7 @@ Result<std::unique_ptr<Server>> Server::start(CommandLine line, Config config,
   KAPOK_TRY(server->prepare_tls());
   KAPOK_TRY(server->prepare_hours());
   KAPOK_TRY(server->prepare_channels());
+  server->prepare_library();
   KAPOK_TRY(server->prepare_api());
   KAPOK_TRY(server->listen());
   return server;
@@ -250,6 +251,10 @@ Result<void> Server::prepare_api() {
         auto feeds = co_await srt_->feeds();
         co_return feeds;
       },
+      .library = *library_,
+      .library_home = library_shard_->executor(0),
+      .find_ladder = [config =
+                          config_](const std::string& name) { return find_ladder(config, name); },
       .keys_changed = [this]() -> Task<> {
         [[maybe_unused]] auto done = co_await channels_->configure(channel_configs(config_));
       },
@@ -265,6 +270,7 @@ Result<void> Server::prepare_api() {
                        .ledger = *bindings_,
                        .keys = *bindings_,
                        .ladders = *bindings_,
+                       .vod = *bindings_,
                        .authoriser = *bindings_,
                        .operations = *bindings_,
                        .clock = clock_,
@@ -392,10 +398,16 @@ Result<void> Server::listen() {
                                                   .reload = [this] { tasks_->spawn(reload()); },
                                                   .end_now = [] { std::_Exit(130); }});
   shards_->run();
+  library_shard_->run();
   auto opened =
       boost::asio::co_spawn(shards_->executor(0), channels_->configure(channel_configs(config_)),
                             boost::asio::use_future);
   KAPOK_TRY(opened.get());
+  auto shelved = boost::asio::co_spawn(
+      library_shard_->executor(0),
+      [](vod::Library& library) -> Task<Result<void>> { co_return library.open(); }(*library_),
+      boost::asio::use_future);
+  KAPOK_TRY(shelved.get());
   if (rtmp_) KAPOK_TRY(rtmp_->start());
   if (srt_) KAPOK_TRY(srt_->start());
   KAPOK_TRY(http_->start());
@@ -451,6 +463,8 @@ Task<> Server::drain_all() {
   if (rtmp_) co_await rtmp_->drain(std::min<nanoseconds>(patience, seconds(2)));
   if (srt_) co_await srt_->drain(std::min<nanoseconds>(patience, seconds(2)));
   if (srt_output_) co_await srt_output_->drain();
+  // A file's worker is not waited for: the next server goes on where it was.
+  co_await on_shard(library_shard_->executor(0), library_->close());
   co_await channels_->close();
   co_await http_->drain(patience);
   signals_->stop();
@@ -541,12 +555,15 @@ void Server::take_down() {
       closed.wait();
     }
   }
+  if (library_shard_) library_shard_->stop();
   for (auto& store : live_) store->stop();
   shards_->stop();
   http_.reset();
   rtmp_.reset();
   srt_.reset();
   srt_output_.reset();
+  library_.reset();
+  library_shard_.reset();
   feeds_.reset();
   channels_.reset();
   spool_writers_.clear();
@@ -566,6 +583,7 @@ Task<> Server::close_unstarted() {
   if (rtmp_) co_await rtmp_->drain(nanoseconds(0));
   if (srt_) co_await srt_->drain(nanoseconds(0));
   if (srt_output_) co_await srt_output_->drain();
+  if (library_) co_await on_shard(library_shard_->executor(0), library_->close());
   co_await channels_->close();
   if (http_) co_await http_->drain(milliseconds(0));
 }

@@ -39,6 +39,7 @@
 #include "server/picture/ingest/rtmp/listener.hpp"
 #include "server/picture/ingest/srt/listener.hpp"
 #include "server/picture/ingest/srt/pull.hpp"
+#include "server/picture/vod/library.hpp"
 
 namespace kapok::app {
 
@@ -61,6 +62,7 @@ class Server {
   Result<void> prepare_tls();
   Result<void> prepare_hours();
   Result<void> prepare_channels();
+  void prepare_library();
   Result<void> prepare_api();
   Result<void> listen();
   Result<void> make_srt();
@@ -107,6 +109,9 @@ class Server {
   std::unique_ptr<WindowFanOut> windows_;
   std::unique_ptr<channel::ChannelDirectory> channels_;
   std::unique_ptr<GuardedFeeds> feeds_;
+  std::unique_ptr<Shards> library_shard_;  // one, of the library alone
+  std::unique_ptr<vod::Shelf> shelf_;
+  std::unique_ptr<vod::Library> library_;
   std::unique_ptr<ingest::RtmpListener> rtmp_;
   SrtPassphrases passphrases_;
   std::unique_ptr<delivery::SrtOutput> srt_output_;

@@ -30,6 +30,7 @@ export function parseMediaPlaylist(text) {
       case 'EXT-X-SERVER-CONTROL': playlist.control = attributes(rest); break;
       case 'EXT-X-SKIP': playlist.skipped = Number(attributes(rest)['SKIPPED-SEGMENTS']); break;
       case 'EXT-X-INDEPENDENT-SEGMENTS': break;
+      case 'EXT-X-PLAYLIST-TYPE': playlist.type = rest; break;
       case 'EXT-X-ENDLIST': playlist.ended = true; break;
       case 'EXT-X-MAP': map = attributes(rest).URI; break;
       case 'EXT-X-PROGRAM-DATE-TIME': next.utc_ms = Date.parse(rest); break;

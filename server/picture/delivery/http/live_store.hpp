@@ -19,6 +19,7 @@
 
 #include "server/base/clock.hpp"
 #include "server/base/task.hpp"
+#include "server/picture/delivery/http/vod_shelf.hpp"
 #include "server/picture/packaging/window.hpp"
 
 namespace kapok::delivery {
@@ -81,6 +82,9 @@ class LiveStore {
   bool is_coming(std::string_view channel, std::string_view rendition, const Wish& wish) const;
   std::size_t waiting() const { return waiting_; }
 
+  // What is closed stands beside what is live.
+  VodShelf& vod() { return vod_; }
+
   // Gives up those whose time has come; runs by itself every kSweep, by hand in tests.
   void sweep();
   // Everybody gives up, now and from now on: the server is stopping.
@@ -108,6 +112,7 @@ class LiveStore {
   std::deque<std::move_only_function<void()>> resumable_;
   bool resuming_ = false;
   std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
+  VodShelf vod_;
 };
 
 }  // namespace kapok::delivery

@@ -116,6 +116,7 @@ void read_live(std::string_view rest, std::string_view query, MediaRequest& requ
 std::optional<MediaRequest> read_media_request(const http::RequestHead& head,
                                                std::string_view path) {
   constexpr std::string_view kLive = "/live/";
+  constexpr std::string_view kVod = "/vod/";
   constexpr std::string_view kSession = "/s/";
   constexpr std::string_view kTime = "/time";
   MediaRequest request;
@@ -131,6 +132,9 @@ std::optional<MediaRequest> read_media_request(const http::RequestHead& head,
       request.what = What::time;
   } else if (path.starts_with(kLive)) {
     read_live(path.substr(kLive.size()), head.query, request);
+  } else if (path.starts_with(kVod)) {
+    request.vod = true;
+    read_live(path.substr(kVod.size()), {}, request);
   } else if (path == kTime) {
     request.what = What::time;
   } else {

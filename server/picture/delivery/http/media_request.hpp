@@ -31,6 +31,7 @@ struct MediaRequest {
   What what = What::unknown;
   std::string token;  // of /s/<token>/...; empty: bare /live/
   bool in_session = false;
+  bool vod = false;  // of the library: `channel` is the item
   std::string channel;
   std::string rendition;
   std::string name;                          // init: the whole file name

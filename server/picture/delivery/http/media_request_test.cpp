@@ -40,6 +40,20 @@ TEST(MediaRequest, TakesTheUrlsOfTheDesignApart) {
   EXPECT_EQ(session->what, What::playlist);
 }
 
+TEST(MediaRequest, KnowsTheLibraryFromTheLiveWindow) {
+  const auto segment = read("/vod/film/720p/1790000000-12.m4s", "_HLS_msn=3");
+  EXPECT_TRUE(segment->vod);
+  EXPECT_EQ(segment->what, What::segment);
+  EXPECT_EQ(segment->channel, "film");
+  EXPECT_EQ(segment->discontinuity_sequence, 1'790'000'000U);
+  EXPECT_EQ(segment->number, 12U);
+  EXPECT_EQ(read("/vod/film/master.m3u8")->what, What::multivariant);
+  // Nothing is to come of what is closed.
+  EXPECT_FALSE(read("/vod/film/720p/media.m3u8", "_HLS_msn=3")->msn);
+  EXPECT_EQ(read("/vod/../master.m3u8")->what, What::unknown);
+  EXPECT_FALSE(read("/live/film/master.m3u8")->vod);
+}
+
 TEST(MediaRequest, HasOneNameForOneObject) {
   for (const std::string_view path : {"/live/demo/source/0-895.m4s",
                                       "/live/demo/source/01-895.m4s",

@@ -173,6 +173,7 @@ Reply MediaRoutes::answer(const MediaRequest& request, const boost::asio::ip::ad
   auto admission = admit(request, peer);
   if (auto* refused = std::get_if<BytesReply>(&admission)) return std::move(*refused);
   const auto& admitted = std::get<Admitted>(admission);
+  if (request.vod) return vod(request, admitted);
   const Caching plain{.scope = admitted.scope, .max_age_s = 1, .immutable = false};
   switch (request.what) {
     case What::multivariant:
@@ -233,12 +234,12 @@ Reply MediaRoutes::playlist(const MediaRequest& request, const Admitted& admitte
 namespace {
 
 // A segment without samples. Short-lived in caches like the 404 that it stands for.
-BytesReply empty_segment(Caching::Scope scope, const RenditionWindow& window) {
+BytesReply empty_segment(Caching::Scope scope, media::TrackKind kind) {
   using namespace std::string_view_literals;
   static const Buffer styp = Buffer::copy_of("\0\0\0\x20stypmsdh\0\0\0\0msdhcmfscmffcmfl"sv);
   BytesReply reply;
   reply.lines = kMediaLines;
-  reply.type = media_type(window.info().kind);
+  reply.type = media_type(kind);
   reply.caching = {.scope = scope, .max_age_s = 1, .immutable = false};
   reply.body = styp;
   return reply;
@@ -270,7 +271,7 @@ Reply MediaRoutes::segment(const MediaRequest& request, const Admitted& admitted
     return reply;
   }
   if (window->segment_presence(name) == Presence::empty)
-    return empty_segment(admitted.scope, *window);
+    return empty_segment(admitted.scope, window->info().kind);
   const Wish wish{.what = Wish::What::segment,
                   .number = name.number,
                   .part = std::nullopt,
@@ -298,14 +299,14 @@ Reply MediaRoutes::part(const MediaRequest& request, const Admitted& admitted, P
   return refuse(404, admitted.scope);
 }
 
-Reply MediaRoutes::init(const MediaRequest& request, const Admitted& admitted) const {
-  const RenditionWindow* window = live_.find(request.channel, request.rendition);
-  const auto found = window == nullptr ? nullptr : window->find_init(request.name);
-  if (!found) return refuse(404, admitted.scope);
+namespace {
+
+BytesReply init_reply(const MediaRequest& request, const packaging::InitSegment& init,
+                      Caching::Scope scope, media::TrackKind kind) {
   BytesReply reply;
   reply.lines = kMediaLines;
-  reply.type = media_type(window->info().kind);
-  reply.caching = immutable_for(admitted.scope);
+  reply.type = media_type(kind);
+  reply.caching = immutable_for(scope);
   // The name holds a hash of the bytes.
   reply.etag = "\"" + request.name + "\"";
   const http::Conditions conditions{request.if_none_match, {}, request.if_range};
@@ -314,10 +315,44 @@ Reply MediaRoutes::init(const MediaRequest& request, const Admitted& admitted) c
     reply.status = 304;
     return reply;
   }
-  reply.body = found->bytes;
+  reply.body = init.bytes;
   if (!request.range.empty() && http::range_applies(conditions, validators))
     reply.wanted = http::parse_range(request.range, reply.body.size());
   return reply;
+}
+
+}  // namespace
+
+Reply MediaRoutes::init(const MediaRequest& request, const Admitted& admitted) const {
+  const RenditionWindow* window = live_.find(request.channel, request.rendition);
+  const auto found = window == nullptr ? nullptr : window->find_init(request.name);
+  if (!found) return refuse(404, admitted.scope);
+  return init_reply(request, *found, admitted.scope, window->info().kind);
+}
+
+// Nothing is held and nothing grows. Playlists may still go: an item can be removed, or made anew.
+Reply MediaRoutes::vod(const MediaRequest& request, const Admitted& admitted) {
+  constexpr std::uint32_t kPlaylistAge_s = 60;
+  const auto item = live_.vod().find(request.channel);
+  if (!item) return refuse(404, admitted.scope);
+  const auto text = [&](const Buffer& body, std::string_view type) -> Reply {
+    return text_reply(LiveStore::Text{body, false}, type,
+                      {.scope = admitted.scope, .max_age_s = kPlaylistAge_s, .immutable = false});
+  };
+  if (request.what == What::multivariant) return text(item->multivariant(), kPlaylistType);
+  if (request.what == What::manifest) return text(item->manifest(), kManifestType);
+  const packaging::ClosedRendition* rendition = item->find(request.rendition);
+  if (rendition == nullptr) return refuse(404, admitted.scope);
+  if (request.what == What::playlist) return text(item->playlist(request.rendition), kPlaylistType);
+  if (request.what == What::init && rendition->init->name == request.name)
+    return init_reply(request, *rendition->init, admitted.scope, rendition->info.kind);
+  if (request.what != What::segment) return refuse(404, admitted.scope);
+  auto object =
+      item->find_segment(request.rendition, {request.discontinuity_sequence, request.number});
+  if (!object) return refuse(404, admitted.scope);
+  if (!object->file) return empty_segment(admitted.scope, rendition->info.kind);
+  return object_reply(request, std::move(*object), admitted.scope,
+                      media_type(rendition->info.kind));
 }
 
 Reply MediaRoutes::poster(const MediaRequest& request, const Admitted& admitted) const {

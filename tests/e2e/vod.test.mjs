@@ -1,0 +1,196 @@
+// A film made into a ladder by the real programs: its worker killed on the way, then the server; what comes of it
+// is whole, to the frame, and plays and seeks.
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { launchChromium, noChromium } from './lib/browsers.mjs';
+import { smallClip } from './lib/clips.mjs';
+import { decodedNumbers } from './lib/decoded.mjs';
+import { noServer, run, serverBinary, temporaryFolder, until } from './lib/environment.mjs';
+import { startPageServer } from './lib/page_server.mjs';
+import { parseMediaPlaylist } from './lib/playlist.mjs';
+import { Server } from './lib/server.mjs';
+import { untilMoving } from './lib/watching.mjs';
+
+const kLadder = `
+[[video]]
+name = "270p"
+codec = "avc"
+height = 270
+bit_rate = 400_000
+preset = "medium"
+
+[[video]]
+name = "1080p"
+codec = "avc"
+height = 1080
+bit_rate = 4_000_000
+
+[[audio]]
+name = "stereo"
+codec = "aac"
+channels = 2
+bit_rate = 96_000
+`;
+const kSeconds = 60;
+const kFrames = kSeconds * 25;
+
+const noTranscoder = () => {
+  const server = serverBinary();
+  const program = server === null ? null : join(dirname(server), 'kapok-transcoder');
+  return program !== null && existsSync(program) ? false : 'kapok-transcoder is not built';
+};
+
+describe('a film', { skip: noServer() || noTranscoder() }, () => {
+  let server, folder, admin;
+  before(async () => {
+    folder = temporaryFolder('vod');
+    const films = join(folder.path, 'films');
+    const ladders = join(folder.path, 'ladders');
+    mkdirSync(films);
+    mkdirSync(ladders);
+    writeFileSync(join(ladders, 'small.toml'), kLadder);
+    writeFileSync(join(films, 'text.mp4'), 'This is no film, whatever its name says.\n');
+    const clip = await smallClip();
+    await run('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-y', '-i', clip.path, '-t', `${kSeconds}`, '-c', 'copy', join(films, 'film.mp4')]);
+    server = await Server.start({
+      set: { 'vod.import': films, 'transcoder.ladders': ladders, 'vod.segment_target': '2s' },
+    });
+    admin = { authorization: `Bearer ${readFileSync(join(server.data, 'secrets', 'admin-token'), 'utf8').trim()}` };
+  });
+  after(async () => {
+    await server?.stop();
+    folder?.remove();
+  });
+
+  const ask = (method, path, body) =>
+    fetch(`${server.url}/api/v1/vod${path}`, { method, headers: admin, body: body === undefined ? undefined : JSON.stringify(body) });
+  const job = async (id = 'film') => (await ask('GET', `/${id}`)).json();
+  const segments = (count) =>
+    until(`${count} segments`, async () => {
+      const { state, segments: made, error } = await job();
+      if (state === 'failed') throw new Error(error);
+      return made >= count;
+    }, { timeout_ms: 90_000, every_ms: 50 }).catch((error) => {
+      throw new Error(`${error.message}\n${server.log}`);
+    });
+  const workerPid = () => Number([...server.log.matchAll(/event=vod\.started\b[^\n]*\bpid=(\d+)/g)].at(-1)[1]);
+  const onDisk = (rendition, number) => readFileSync(join(server.data, 'vod', 'film', rendition, `${number}.m4s`));
+
+  test('goes on where it was when its worker or the server is killed', async (t) => {
+    const added = await ask('POST', '', { id: 'film', title: 'A film', file: 'film.mp4', ladder: 'small' });
+    assert.equal(added.status, 201, await added.clone().text());
+    await segments(3);
+    const before = ['source', '270p', 'audio-1', 'stereo'].map((id) => onDisk(id, 2));
+    process.kill(workerPid(), 'SIGKILL');
+    await segments(8);
+    assert.ok((await job()).restarts >= 1, 'another worker took over');
+    await server.kill();
+    await server.launch();
+    const resumed = await job();
+    assert.ok(resumed.segments >= 5, `${resumed.segments} segments are kept over the restart`);
+    await segments(kSeconds / 2);
+    const done = await until('the film to be done', async () => {
+      const now = await job();
+      return now.state === 'done' && now;
+    });
+    assert.equal(done.percent, 100);
+    assert.deepEqual(done.left_out.map(({ rung }) => rung), ['1080p']);
+    const after = ['source', '270p', 'audio-1', 'stereo'].map((id) => onDisk(id, 2));
+    after.forEach((bytes, i) => assert.ok(bytes.equals(before[i]), 'what was made before is as it was'));
+    const told = [...server.log.matchAll(/event=vod\.progress\b/g)].length;
+    t.diagnostic(`${done.segments} segments, ${told} lines of progress`);
+  });
+
+  test('is whole: every frame once, cut alike in all renditions', async () => {
+    const lists = {};
+    for (const id of ['source', '270p', 'audio-1', 'stereo']) {
+      const list = parseMediaPlaylist(await server.text(`/vod/film/${id}/media.m3u8`));
+      assert.equal(list.type, 'VOD');
+      assert.ok(list.ended);
+      assert.equal(list.segments.length, kSeconds / 2, id);
+      assert.ok(list.segments.every(({ gap }) => !gap), id);
+      lists[id] = list;
+    }
+    assert.deepEqual(lists['270p'].segments.map(({ duration_s }) => duration_s), lists.source.segments.map(({ duration_s }) => duration_s));
+    const sum = (id) => lists[id].segments.reduce((total, { duration_s }) => total + duration_s, 0);
+    assert.ok(Math.abs(sum('stereo') - sum('audio-1')) < 0.05, `${sum('stereo')} and ${sum('audio-1')} s of sound`);
+    const wanted = await decodedNumbers(join(folder.path, 'films', 'film.mp4'));
+    assert.ok(Math.abs(wanted.length - kFrames) < 5, `${wanted.length} frames`);
+    for (const id of ['source', '270p']) {
+      assert.deepEqual(await decodedNumbers(`${server.url}/vod/film/${id}/media.m3u8`), wanted, id);
+    }
+  });
+
+  test('is read by ffprobe over HLS and DASH', async () => {
+    for (const name of ['master.m3u8', 'manifest.mpd']) {
+      const { stdout } = await run('ffprobe', ['-v', 'error', '-show_entries', 'stream=codec_name,height', '-show_entries', 'format=duration', '-of', 'json', `${server.url}/vod/film/${name}`]);
+      const { streams, format } = JSON.parse(stdout);
+      assert.deepEqual([...new Set(streams.map(({ height }) => height).filter(Boolean))].sort(), [270, 360], name);
+      assert.ok(Math.abs(Number(format.duration) - kSeconds) < 0.5, `${name}: ${format.duration} s`);
+    }
+  });
+
+  test('is cached for ever, its playlists for a minute', async () => {
+    const list = parseMediaPlaylist(await server.text('/vod/film/270p/media.m3u8'));
+    const segment = await server.get(`/vod/film/270p/${list.segments[0].uri}`);
+    assert.equal(segment.headers.get('cache-control'), 'public, max-age=31536000, immutable');
+    assert.equal((await server.get('/vod/film/master.m3u8')).headers.get('cache-control'), 'public, max-age=60');
+  });
+
+  test('plays and seeks', { skip: noChromium() }, async (t) => {
+    const pages = await startPageServer();
+    const browser = await launchChromium();
+    try {
+      for (const [library, manifest] of [['shaka', 'manifest.mpd'], ['shaka', 'master.m3u8'], ['hls', 'master.m3u8']]) {
+        const page = await browser.newPage();
+        await page.goto(pages.playUrl(library, `${server.url}/vod/film/${manifest}`));
+        await untilMoving(page, 40_000);
+        for (const to of [40, 5]) {
+          await page.evaluate(`document.querySelector('video').currentTime = ${to}`);
+          const seen = await until(`${library} at ${to} s`, async () => {
+            const now = await page.evaluate('window.observe()');
+            if (now.problems.length > 0) throw new Error(now.problems.join('; '));
+            return now.time > to + 0.2 && now.number !== null && Math.abs(now.number - now.time * 25) < 10 && now;
+          }, { timeout_ms: 20_000, every_ms: 100 });
+          t.diagnostic(`${library} ${manifest}: frame ${seen.number} at ${seen.time.toFixed(2)} s, ${seen.height} lines`);
+        }
+        await page.close();
+      }
+      const page = await browser.newPage();
+      await page.goto(`${server.url}/?lang=en`);
+      await until('the film on the page', () => page.evaluate(`document.querySelector('[data-film="film"]') !== null`));
+      await page.evaluate(`document.querySelector('[data-film="film"]').click()`);
+      await until('the page to play it', () => page.evaluate(`(document.querySelector('video')?.currentTime ?? 0) > 0.3 || (document.querySelector('video')?.play(), false)`), { timeout_ms: 30_000 });
+      await page.evaluate(`document.querySelector('video').currentTime = 30`);
+      await until('the page to play from there', () => page.evaluate(`document.querySelector('video').currentTime > 30.2`), { timeout_ms: 20_000 });
+      await page.close();
+    } finally {
+      await browser.close();
+      await pages.stop();
+    }
+  });
+
+  test('that is none is said to be none, and what is asked twice is refused', async () => {
+    assert.equal((await ask('POST', '', { id: 'film', file: 'text.mp4', ladder: 'small' })).status, 409);
+    assert.equal((await ask('POST', '', { id: 'other', file: '../kapok.toml', ladder: 'small' })).status, 400);
+    assert.equal((await ask('POST', '', { id: 'other', file: 'none.mp4', ladder: 'small' })).status, 404);
+    assert.equal((await ask('POST', '', { id: 'other', file: 'text.mp4', ladder: 'none' })).status, 404);
+    assert.equal((await ask('POST', '', { id: 'text', file: 'text.mp4', ladder: 'small' })).status, 201);
+    const failed = await until('it to fail', async () => {
+      const now = await job('text');
+      return now.state === 'failed' && now;
+    }, { timeout_ms: 30_000 });
+    assert.match(failed.error, /no MP4, MOV, MXF/);
+    assert.equal((await ask('DELETE', '/text')).status, 204);
+    const { items } = await server.json('/api/v1/vod');
+    assert.deepEqual(items.map(({ id }) => id), ['film']);
+  });
+
+  test('that is removed is gone', async () => {
+    assert.equal((await ask('DELETE', '/film')).status, 204);
+    assert.equal((await fetch(`${server.url}/vod/film/master.m3u8`)).status, 404);
+    assert.ok(!existsSync(join(server.data, 'vod', 'film')));
+  });
+});
