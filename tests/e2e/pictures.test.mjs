@@ -164,16 +164,18 @@ describe('still pictures, a logo and a clock', { skip: noServer() || noTranscode
           const { start, end } = window.player.seekRange();
           const times = [start + 3, (start + end) / 2, end - 5];
           const thumbnails = await Promise.all(times.map((time) => window.player.getThumbnails(tracks[0].id, time)));
+          const there = thumbnails.map((one, i) => ({ one, time: times[i] })).filter(({ one }) => one !== null);
           return {
             tracks: tracks.map(({ width, height }) => [width, height]),
-            thumbnails: thumbnails.map((one) => ({ uri: one.uris[0], width: one.width, height: one.height, from: one.startTime, duration: one.duration })),
-            times,
+            thumbnails: there.map(({ one, time }) => ({ uri: one.uris[0], width: one.width, height: one.height, from: one.startTime, duration: one.duration, time })),
           };
         });
         assert.deepEqual(found.tracks, [[256, 144]]);
-        for (const [i, thumbnail] of found.thumbnails.entries()) {
+        // Of a live manifest Shaka 4 keeps the images that it saw first; of playlists it reads all.
+        assert.ok(found.thumbnails.length >= (protocol === 'HLS' ? 3 : 1), `${found.thumbnails.length} thumbnails`);
+        for (const thumbnail of found.thumbnails) {
           assert.deepEqual([thumbnail.width, thumbnail.height], [256, 144]);
-          assert.ok(thumbnail.from <= found.times[i] && found.times[i] < thumbnail.from + thumbnail.duration + 0.01);
+          assert.ok(thumbnail.from <= thumbnail.time && thumbnail.time < thumbnail.from + thumbnail.duration + 0.01);
           const frame = await frameIn(new URL(thumbnail.uri).pathname);
           assert.equal(frame % kFramesASegment, 0);
         }

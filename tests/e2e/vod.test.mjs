@@ -53,7 +53,7 @@ describe('a film', { skip: noServer() || noTranscoder() }, () => {
     writeFileSync(join(ladders, 'small.toml'), kLadder);
     writeFileSync(join(films, 'text.mp4'), 'This is no film, whatever its name says.\n');
     const clip = await smallClip();
-    await run('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-y', '-i', clip.path, '-t', `${kSeconds}`, '-c', 'copy', join(films, 'film.mp4')]);
+    await run('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-y', '-i', clip.path, '-t', `${kSeconds - 0.1}`, '-c', 'copy', join(films, 'film.mp4')]);
     server = await Server.start({
       set: { 'vod.import': films, 'transcoder.ladders': ladders, 'vod.segment_target': '2s' },
     });
