@@ -75,6 +75,17 @@ function(kapok_describe_pch)
   file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/CMakeFiles/kapok_pch.dir/cmake_pch.hxx.pch.sum" CONTENT "${sum}\n")
 endfunction()
 
+# Media libraries are not instrumented: what they pass on between their threads looks like races, and what
+# they keep for the life of the process like leaks.
+function(kapok_test_environment folder out)
+  set(environment "KAPOK_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
+  if(folder MATCHES "^transcoder/")
+    list(APPEND environment "TSAN_OPTIONS=ignore_noninstrumented_modules=1"
+      "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/lsan.supp:print_suppressions=0")
+  endif()
+  set(${out} "${environment}" PARENT_SCOPE)
+endfunction()
+
 function(kapok_library folder)
   cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
   if(NOT IS_DIRECTORY "${CMAKE_SOURCE_DIR}/${folder}")
@@ -108,8 +119,9 @@ function(kapok_library folder)
     target_link_libraries(${target}_test PRIVATE ${target} GTest::gtest GTest::gmock GTest::gtest_main)
     kapok_use_pch(${target}_test)
     add_test(NAME unit.${folder} COMMAND ${target}_test --gtest_brief=1)
+    kapok_test_environment("${folder}" environment)
     set_tests_properties(unit.${folder} PROPERTIES LABELS unit TIMEOUT 300
-      ENVIRONMENT "KAPOK_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
+      ENVIRONMENT "${environment}")
   endif()
 endfunction()
 
@@ -147,8 +159,9 @@ function(kapok_program name folder)
     # Tests of the program as a process find it in bin/.
     add_dependencies(${target}_test ${name})
     add_test(NAME unit.${folder} COMMAND ${target}_test --gtest_brief=1)
+    kapok_test_environment("${folder}" environment)
     set_tests_properties(unit.${folder} PROPERTIES LABELS unit TIMEOUT 300
-      ENVIRONMENT "KAPOK_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
+      ENVIRONMENT "${environment}")
   endif()
 endfunction()
 

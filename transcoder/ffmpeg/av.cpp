@@ -20,11 +20,11 @@ extern "C" {
 extern "C" const char* __tsan_default_suppressions() {
   return "race:libavcodec\nrace:libavutil\nrace:libavfilter\nrace:libsw\nrace:libx26\n"
          "race:libSvtAv1\nrace:libdav1d\nrace:libzimg\nrace:libplacebo\nrace:libvulkan\nrace:"
-         "libLLVM\n";
+         "libLLVM\nrace:libgst\nrace:libglib\nrace:libgobject\nrace:libgio\nrace:liborc\n";
 }
 #elif __has_feature(address_sanitizer)
 extern "C" const char* __lsan_default_suppressions() {
-  return "leak:libx265\nleak:libvulkan\nleak:libLLVM\n";
+  return "leak:libx265\nleak:libvulkan\nleak:libLLVM\nleak:libgst\nleak:libglib\nleak:libgobject\n";
 }
 #endif
 #endif
