@@ -18,6 +18,8 @@ root, build = (pathlib.Path(p).resolve() for p in sys.argv[1:3])
 flags = ["clang++-19", "-std=c++23", "-Wall", "-Wextra", "-Werror", "-DBOOST_ASIO_SEPARATE_COMPILATION",
          "-DBOOST_ASIO_NO_DEPRECATED", "-DBOOST_ASIO_NO_TS_EXECUTORS", "-DBOOST_ASIO_HAS_CO_AWAIT",
          "-DBOOST_BEAST_USE_STD_STRING_VIEW", '-DKAPOK_VERSION="0"']
+# GStreamer's headers lie in folders of their own.
+flags += subprocess.run(["pkg-config", "--cflags", "gstreamer-1.0"], capture_output=True, text=True).stdout.split()
 roots = [f"-I{path}" for path in sorted((build / "layers").iterdir())] if (build / "layers").is_dir() else []
 cache = build / "header-lint"
 cache.mkdir(parents=True, exist_ok=True)
@@ -58,7 +60,7 @@ def precompiled(name, bases):
 
 
 def digest(name):
-    whole = hashlib.sha256(b"3")
+    whole = hashlib.sha256(b"4")
     for part in sorted({name, *closure(name)}):
         path = root / part
         whole.update(path.read_bytes() if path.exists() else part.encode())

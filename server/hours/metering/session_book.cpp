@@ -85,9 +85,8 @@ void SessionBook::tick(Moment now) {
       at = sessions_.erase(at);
       continue;
     }
-    // Its last plays wait to be judged like all others.
-    const bool has_ended = session.wants_close() && idle >= config_.judge_after;
-    if (!session.closed() && (idle >= rules_.session_silence || has_ended)) {
+    // The end is acknowledged once it is in the log, so its last plays are judged by what is known.
+    if (!session.closed() && (idle >= rules_.session_silence || session.wants_close())) {
       session.close(with, leaves_);
     } else if (!session.closed()) {
       session.judge(now.mono - config_.judge_after, with);
