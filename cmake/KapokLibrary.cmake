@@ -80,7 +80,8 @@ endfunction()
 function(kapok_test_environment folder out)
   set(environment "KAPOK_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
   if(folder MATCHES "^transcoder/")
-    list(APPEND environment "TSAN_OPTIONS=ignore_noninstrumented_modules=1"
+    list(APPEND environment
+      "TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp"
       "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/lsan.supp:print_suppressions=0")
   endif()
   set(${out} "${environment}" PARENT_SCOPE)
