@@ -171,7 +171,7 @@ describe('still pictures, a logo and a clock', { skip: noServer() || noTranscode
           };
         });
         assert.deepEqual(found.tracks, [[256, 144]]);
-        // Of a live manifest Shaka 4 keeps the images that it saw first; of playlists it reads all.
+        // Of a live manifest Shaka 4 found the first ones only, and why is not known; of playlists it finds all.
         assert.ok(found.thumbnails.length >= (protocol === 'HLS' ? 3 : 1), `${found.thumbnails.length} thumbnails`);
         for (const thumbnail of found.thumbnails) {
           assert.deepEqual([thumbnail.width, thumbnail.height], [256, 144]);
