@@ -47,7 +47,7 @@ const kStart = {
     player.attachMedia(video);
     window.libraryLatency = () => Date.now() - player.playingDate.getTime();`,
   dash: `
-    const player = dashjs.MediaPlayer().create();
+    const player = window.player = dashjs.MediaPlayer().create();
     player.on(dashjs.MediaPlayer.events.ERROR, (event) => window.problems.push('dash.js ' + (event.error?.message ?? event.error)));
     if (target !== null) {
       player.updateSettings({ streaming: {
