@@ -51,6 +51,9 @@ struct PublishRequest {
   std::string encoder;  // what the client calls itself (flashVer, encoder in onMetaData)
   // Called on `home` when the channel wants the feed gone (key revoked, replaced, draining).
   std::function<void(std::string_view reason)> close;
+  // What the protocol asks of the peer beside the key (SRT: the feed's passphrase). Called once the
+  // key has told the feed, before anything of that feed is touched; from any shard. May be empty.
+  std::function<Result<void>(std::string_view feed)> check;
 };
 
 struct FeedGrant {

@@ -106,6 +106,7 @@ class FakeDirectory final : public media::FeedDirectory {
     requests_.push_back(request);
     changed_.notify_all();
     if (request.key != "k1") co_return fail(Errc::denied, "wrong key");
+    if (request.check) KAPOK_CO_TRY(request.check("main"));
     if (taken_) co_return fail(Errc::conflict, "feed main of demo is being published");
     taken_ = one_at_a_time_;
     sinks_.push_back(std::make_shared<RecordingSink>());
@@ -115,6 +116,10 @@ class FakeDirectory final : public media::FeedDirectory {
   std::vector<media::PublishRequest> requests() {
     const std::lock_guard lock(mutex_);
     return requests_;
+  }
+  std::size_t granted() {
+    const std::lock_guard lock(mutex_);
+    return sinks_.size();
   }
   // The sink of the n-th granted publish; waits for it up to ten seconds.
   std::shared_ptr<RecordingSink> sink(std::size_t n) {
@@ -136,7 +141,7 @@ class FakeDirectory final : public media::FeedDirectory {
 class RecordingLog final : public LogSink {
  public:
   bool enabled(LogLevel) const override { return true; }
-  void write(LogLevel, std::string_view event, std::span<const LogField> context,
+  void write(LogLevel level, std::string_view event, std::span<const LogField> context,
              std::span<const LogField> fields) override {
     std::string line(event);
     for (const auto& part : {context, fields})
@@ -152,7 +157,12 @@ class RecordingLog final : public LogSink {
                     field.value.held());
     const std::lock_guard lock(mutex_);
     lines_.push_back(line);
+    ++written_[{level, std::string(event)}];
     changed_.notify_all();
+  }
+  std::size_t written(LogLevel level, const std::string& event) {
+    const std::lock_guard lock(mutex_);
+    return written_[{level, event}];
   }
   // The n-th line of this event; empty after ten seconds without it.
   std::string wait_for(std::string_view event, std::size_t n = 0) {
@@ -180,6 +190,7 @@ class RecordingLog final : public LogSink {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> lines_;
+  std::map<std::pair<LogLevel, std::string>, std::size_t> written_;
 };
 
 // Runs Debian's ffmpeg; its standard error goes to `errors`. Returns its exit status.

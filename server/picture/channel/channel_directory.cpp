@@ -118,6 +118,14 @@ Task<Result<media::FeedGrant>> ChannelDirectory::open_here(media::PublishRequest
     services_.log.warn("publish.denied", {{"channel", id}, {"peer", request.peer}, {"why", why}});
     co_return std::unexpected(std::move(feed).error());
   }
+  if (request.check)
+    if (const auto passed = request.check(*feed); !passed) {
+      services_.log.warn("publish.denied", {{"channel", id},
+                                            {"feed", *feed},
+                                            {"peer", request.peer},
+                                            {"why", passed.error().message}});
+      co_return std::unexpected(passed.error());
+    }
   const Entry entry = channels_.find(id)->second;
   request.channel = id;
   const std::string peer = request.peer;

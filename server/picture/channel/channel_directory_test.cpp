@@ -104,6 +104,30 @@ TEST_F(Directory, OpensByIdAndByKeyAndDeniesByDefault) {
   EXPECT_EQ(await(directory->all_facts()).size(), 3U);
 }
 
+TEST_F(Directory, WhoFailsWhatTheProtocolAsksForTouchesNoFeed) {
+  ASSERT_TRUE(await(directory->configure({config("one")})));
+  std::string asked;
+  media::PublishRequest wanting = request("one", "one-key");
+  wanting.check = [&asked](std::string_view feed) -> Result<void> {
+    asked = feed;
+    return fail(Errc::denied, "bad_secret: wrong passphrase");
+  };
+  EXPECT_EQ(await(directory->open(wanting)).error().code, Errc::denied);
+  EXPECT_EQ(asked, "main");
+  EXPECT_TRUE(log->wait_for("publish.denied").ends_with("why=bad_secret: wrong passphrase"));
+  EXPECT_FALSE(log->mentions("feed.opened"));
+  EXPECT_FALSE(await(directory->facts("one"))->feeds[0].connected);
+  // Not asked of somebody without the key: the answer would tell that there is such a feed.
+  asked.clear();
+  wanting.key = "two-key";
+  EXPECT_EQ(await(directory->open(wanting)).error().code, Errc::denied);
+  EXPECT_EQ(asked, "");
+  media::PublishRequest fine = request("one", "one-key");
+  fine.check = [](std::string_view) -> Result<void> { return {}; };
+  EXPECT_TRUE(await(directory->open(fine)));
+  EXPECT_NE(log->wait_for("feed.opened"), "");
+}
+
 TEST_F(Directory, ReconfiguringLeavesUnchangedChannelsAlone) {
   ASSERT_TRUE(await(directory->configure({config("one"), config("two"), config("three")})));
   auto kept = await(directory->open(request("one", "one-key")));

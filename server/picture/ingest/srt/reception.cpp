@@ -152,10 +152,12 @@ Task<> SrtReception::admit_publisher(CallerPtr caller, srt::StreamId stream) {
   request.peer = caller->name;
   request.encoder = caller->encoder;
   request.close = [order = publish.close_order](std::string_view why) { order->give(why); };
+  request.check = checked_by(caller);
   auto grant = co_await shared_.services.feeds.open(std::move(request));
   if (!grant) {
     settled(bond, nullptr, {});
-    refuse(*caller, srt::reject_reason_of(grant.error().code), grant.error().message);
+    refuse(*caller, caller->found_wanting.value_or(srt::reject_reason_of(grant.error().code)),
+           grant.error().message);
     co_return;
   }
   SrtDoor* const door = door_of(grant->home);
@@ -173,6 +175,21 @@ Task<> SrtReception::admit_publisher(CallerPtr caller, srt::StreamId stream) {
     co_return;
   }
   settled(bond, door, *feed);
+}
+
+std::function<Result<void>(std::string_view)> SrtReception::checked_by(
+    const CallerPtr& asking) const {
+  // The request may be kept as long as the feed; the caller's place is its link's.
+  return [this, weak = std::weak_ptr<Caller>(asking)](std::string_view feed) -> Result<void> {
+    const auto caller = weak.lock();
+    if (!caller) return fail(Errc::closed, "the caller has been answered");
+    const auto passed =
+        srt::check_conclusion(caller->conclusion.bytes.bytes(),
+                              link_options(shared_.services.passphrase(caller->channel, feed)));
+    if (passed) return {};
+    caller->found_wanting = passed.error().reason;
+    return fail(Errc::denied, "{}: {}", srt::name_of(passed.error().reason), passed.error().why);
+  };
 }
 
 Task<> SrtReception::admit_viewer(CallerPtr caller, srt::StreamId stream) {

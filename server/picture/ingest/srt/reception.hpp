@@ -19,6 +19,7 @@
 #include "server/picture/ingest/srt/listener.hpp"
 #include "server/picture/ingest/srt/viewer_line.hpp"
 #include "server/picture/protocols/srt/listener.hpp"
+#include "server/picture/protocols/srt/reject_reason.hpp"
 
 namespace kapok::ingest {
 
@@ -68,6 +69,7 @@ class SrtReception {
     std::string encoder;  // "SRT 1.5.1"
     std::string channel;
     std::optional<net::AddressLimits::Place> place;
+    std::optional<srt::RejectReason> found_wanting;  // by the check of its handshake
   };
   using BondKey = std::pair<std::string, srt::SocketId>;
   // A group of a publisher: its first link opens the feed, those that come with the same key while
@@ -114,6 +116,8 @@ class SrtReception {
   Task<std::optional<std::shared_ptr<Bond>>> join(CallerPtr caller, std::string key);
   void settled(const std::shared_ptr<Bond>& bond, SrtDoor* door, std::weak_ptr<SrtFeed> feed);
   void refuse(const Caller& caller, srt::RejectReason reason, std::string_view why);
+  // What the handshake itself shows of what the feed asks for: its passphrase above all.
+  std::function<Result<void>(std::string_view feed)> checked_by(const CallerPtr& asking) const;
   // The protocol has told the caller; this tells us.
   void note_refusal(const Caller& caller, const Error& error);
   SrtDoor* door_of(const boost::asio::any_io_executor& home);
@@ -129,6 +133,7 @@ class SrtReception {
     SrtLink link;
     std::unique_ptr<srt::Connection> connection;  // null: the group has it
   };
+  srt::LinkOptions link_options(std::string passphrase) const;
   Result<Accepted> accept(SrtDoor& door, Caller& caller, std::string passphrase, srt::Group* group);
 
   SrtShared shared_;

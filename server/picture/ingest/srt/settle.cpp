@@ -3,6 +3,13 @@
 
 namespace kapok::ingest {
 
+srt::LinkOptions SrtReception::link_options(std::string passphrase) const {
+  srt::LinkOptions link;
+  link.latency = shared_.options.latency;
+  link.encryption.passphrase = std::move(passphrase);
+  return link;
+}
+
 Result<SrtReception::Accepted> SrtReception::accept(SrtDoor& door, Caller& caller,
                                                     std::string passphrase, srt::Group* group) {
   const MonoTime now = door.shard.now();
@@ -18,8 +25,7 @@ Result<SrtReception::Accepted> SrtReception::accept(SrtDoor& door, Caller& calle
   }
   srt::AcceptOptions options;
   options.socket_id = door.shard.new_socket_id();
-  options.link.latency = shared_.options.latency;
-  options.link.encryption.passphrase = std::move(passphrase);
+  options.link = link_options(std::move(passphrase));
   options.group = group;
   auto connection = door.listener.accept(now, question, options, out);
   door.shard.send(out, path);

@@ -139,7 +139,12 @@ TEST(SrtListener, RefusalsCarryTheStandardCodes) {
   EXPECT_EQ(caller.call(publish("k1")), srt::code_of(srt::RejectReason::unsecure));
   EXPECT_EQ(caller.call(publish("k1", "another passphrase")),
             srt::code_of(srt::RejectReason::bad_secret));
+  // Nobody has got as far as the feed, nor to a line that says so.
+  EXPECT_EQ(server.directory.granted(), 0U);
+  EXPECT_FALSE(server.log->mentions("srt.publishing"));
   EXPECT_EQ(caller.call(publish("k1", "a long passphrase")), 0U);
+  EXPECT_NE(server.log->wait_for("srt.publishing"), "");
+  EXPECT_EQ(server.directory.granted(), 1U);
   EXPECT_FALSE(server.log->mentions("a long passphrase"));
   EXPECT_FALSE(server.log->mentions("another passphrase"));
 }

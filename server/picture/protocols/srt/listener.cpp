@@ -82,6 +82,24 @@ struct Listener::State {
   }
 };
 
+OrRefusal<void> check_conclusion(ByteSpan datagram, const LinkOptions& link) {
+  if (datagram.size() < kHeaderBytes)
+    return std::unexpected(Refusal{RejectReason::rogue, "no conclusion"});
+  const ByteSpan body = datagram.subspan(kHeaderBytes);
+  const auto asked = parse_handshake(body);
+  auto extensions = parse_extensions(body);
+  if (!asked || !extensions || !extensions->request)
+    return std::unexpected(Refusal{RejectReason::rogue, "no conclusion"});
+  PeerSide peer;
+  peer.handshake = *asked;
+  peer.extensions = *std::move(extensions);
+  OwnSide own;
+  own.link = link;
+  const OrRefusal<Answer> answer = answer_request(own, peer);
+  if (!answer) return std::unexpected(answer.error());
+  return {};
+}
+
 Listener::Listener(CookieSecret secret) : state_(std::make_unique<State>(secret)) {}
 Listener::~Listener() = default;
 Listener::Listener(Listener&&) noexcept = default;

@@ -13,6 +13,7 @@
 
 #include "server/picture/protocols/srt/connection.hpp"
 #include "server/picture/protocols/srt/cookie.hpp"
+#include "server/picture/protocols/srt/reject_reason.hpp"
 
 namespace kapok::srt {
 
@@ -55,6 +56,10 @@ struct ListenerCounters {
   std::uint64_t malformed = 0;
   std::uint64_t table_full = 0;
 };
+
+// What accept() would say of a conclusion that receive() has asked about, short of the limits of a
+// group. Pure; tells the peer nothing.
+OrRefusal<void> check_conclusion(ByteSpan datagram, const LinkOptions& link);
 
 class Listener {
  public:
