@@ -12,7 +12,7 @@ constexpr std::string_view kMore =
     "nothing to start by hand. SIGTERM lets what is inside come out, then ends it.\n"
     "\n"
     "Exit: 0 drained, or the server went away; 1 something is wrong, and what is on standard\n"
-    "error; 2 wrong usage.";
+    "error; 2 wrong usage; 3 the server went away, and it was stuck for 5 s after.";
 
 }  // namespace
 

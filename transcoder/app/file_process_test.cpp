@@ -13,6 +13,7 @@
 #include <map>
 #include <set>
 
+#include "transcoder/app/server_watch.hpp"
 #include "transcoder/app/spawned_worker_test.hpp"
 
 namespace kapok::transcoder {
@@ -287,6 +288,47 @@ TEST(FileWorker, SurvivesDamageOrIsEndedByIt) {
     EXPECT_TRUE(said.drained || said.refused || said.status != 0);
     EXPECT_FALSE(WIFSIGNALED(said.status) && WTERMSIG(said.status) == SIGSYS) << "seccomp";
   }
+}
+
+// An element of an operator's graph that holds one picture for a day: the engine takes no more, the
+// reading thread waits for it and does not see the socket's end.
+TEST(FileWorker, OneThatIsStuckInAnEncoderDoesNotOutliveItsServer) {
+  const Folder folder;
+  const fs::path path = folder / "long.mp4";
+  const std::string command =
+      "ffmpeg -v error -y -f lavfi -i testsrc2=s=320x180:r=25 -t 60 -c:v libx264 -preset ultrafast "
+      "-pix_fmt yuv420p -g 25 '" +
+      path.string() + "' </dev/null";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  media::Ladder stuck = small_ladder();
+  stuck.engine = "gstreamer";
+  stuck.video[0].bin =
+      "identity sleep-time=86400000000 ! videoscale ! video/x-raw,width=320,height=180 ! x264enc";
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(file, 0);
+  SpawnedWorker worker({"--file"}, file);
+  ::close(file);
+  worker.send(wire::Hello{});
+  worker.send(stuck);
+  worker.send(wire::FileStart{.segment = kSegment});
+  // Two seconds in which it takes nothing more.
+  std::uint64_t decoded = 0;
+  int beats_alike = 0;
+  while (beats_alike < 4) {
+    const auto message = worker.next();
+    ASSERT_TRUE(message) << decoded;
+    if (const auto* notice = std::get_if<wire::Notice>(&*message))
+      EXPECT_LT(notice->level, LogLevel::error) << notice->event << ": " << notice->text;
+    const auto* beat = std::get_if<wire::Heartbeat>(&*message);
+    if (beat == nullptr) continue;
+    beats_alike = beat->decoded > 0 && beat->decoded == decoded ? beats_alike + 1 : 0;
+    decoded = beat->decoded;
+  }
+  EXPECT_LT(decoded, 1500U);
+  worker.close();
+  const int status = worker.exit_status();
+  ASSERT_TRUE(WIFEXITED(status)) << status;
+  EXPECT_EQ(WEXITSTATUS(status), ServerWatch::kServerGone);
 }
 
 }  // namespace

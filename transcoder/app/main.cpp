@@ -9,6 +9,7 @@
 
 #include "transcoder/app/command_line.hpp"
 #include "transcoder/app/sandbox.hpp"
+#include "transcoder/app/server_watch.hpp"
 #include "transcoder/app/worker.hpp"
 #include "transcoder/device/choice.hpp"
 #include "transcoder/device/probe.hpp"
@@ -67,6 +68,8 @@ Result<void> serve(const Arguments& arguments) {
   WorkerParts parts;
   parts.socket = kSocket;
   parts.stop = KAPOK_TRY(signal_descriptor());
+  // From before libraries and drivers are loaded until the worker has come to its end.
+  const ServerWatch watch = KAPOK_TRY(ServerWatch::begin(kSocket));
   if (arguments.file) parts.file = kFile;
   parts.make_engine = [load = KAPOK_TRY(device::parse_load(arguments.busy)),
                        pace = arguments.file ? ladder::Pace::file : ladder::Pace::live](
