@@ -91,7 +91,7 @@ std::expected<Api::Grant, Problem> Api::authorise(const Route& route,
                                    "call the API from a page of this server"));
   if (route.audience == Audience::everybody) return Grant{};
   const MonoTime now = services_.clock.mono();
-  const std::string group = rate_group(request.peer);
+  const std::string group = net::rate_group(request.peer);
   {
     const std::lock_guard lock(mutex_);
     if (failures_.check(group, now) != access::Admission::go_on) {

@@ -10,12 +10,12 @@
 #include <string>
 
 #include "server/access/failure_limit.hpp"
-#include "server/api/address_rate.hpp"
 #include "server/api/ports.hpp"
 #include "server/api/route.hpp"
 #include "server/base/clock.hpp"
 #include "server/base/log.hpp"
 #include "server/base/metrics.hpp"
+#include "server/net/address_rate.hpp"
 #include "server/picture/delivery/http/router.hpp"
 
 namespace kapok::api {
@@ -69,7 +69,7 @@ class Api {
   // A mutex, because every shard has connections of the same address and a guesser must not get a
   // fresh budget from each. Held for a table look-up only.
   std::mutex mutex_;
-  AddressRate session_rate_;
+  net::AddressRate session_rate_;
   access::FailureLimit failures_;
 };
 

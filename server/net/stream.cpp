@@ -29,6 +29,16 @@ Moved not_moved(int error_number, Ready what) {
   return {.bytes = 0, .wait_for = std::nullopt, .closed = true};
 }
 
+// Of the call that `why` is about. Many peers leave without the goodbye that TLS asks for: that is
+// no error of theirs.
+const char* protocol_error(int why) {
+  const unsigned long error = ::ERR_peek_error();
+  if (why != SSL_ERROR_SSL || ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+    return nullptr;
+  const char* reason = ::ERR_reason_error_string(error);
+  return reason != nullptr ? reason : "TLS error";
+}
+
 }  // namespace
 
 // OpenSSL reads from the socket itself and writes into the shard's scratch, which is sent when the
@@ -40,6 +50,7 @@ struct StreamBio {
     const ssize_t got =
         ::recv(stream.socket_.native_handle(), into, static_cast<std::size_t>(size), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
+    if (got > 0) stream.received_bytes_ += static_cast<std::uint64_t>(got);
     return static_cast<int>(got);
   }
   static int write(BIO* bio, const char* from, int size) {
@@ -86,6 +97,7 @@ Task<bool> Stream::handshake() {
     scratch_->clear();
     const int done = ::SSL_do_handshake(ssl_.get());
     const int why = ::SSL_get_error(ssl_.get(), done);
+    tls_error_ = protocol_error(why);
     Moved sent = send_waiting();  // the alert too, when it failed
     while (!sent.closed && sent.wait_for) {
       const bool open = co_await wait(*sent.wait_for);
@@ -104,6 +116,7 @@ Moved Stream::receive(std::span<std::byte> into) {
   if (!ssl_) {
     const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
     if (got < 0) return not_moved(errno, Ready::read);
+    received_bytes_ += static_cast<std::uint64_t>(got);
     return {static_cast<std::size_t>(got), std::nullopt, got == 0};
   }
   ::ERR_clear_error();
@@ -111,8 +124,9 @@ Moved Stream::receive(std::span<std::byte> into) {
   const int got = ::SSL_read(ssl_.get(), into.data(), static_cast<int>(into.size()));
   if (!scratch_->empty()) send_waiting();  // a key update's answer
   if (got > 0) return {static_cast<std::size_t>(got), std::nullopt, false};
-  if (::SSL_get_error(ssl_.get(), got) == SSL_ERROR_WANT_READ)
-    return {.bytes = 0, .wait_for = Ready::read, .closed = false};
+  const int why = ::SSL_get_error(ssl_.get(), got);
+  if (why == SSL_ERROR_WANT_READ) return {.bytes = 0, .wait_for = Ready::read, .closed = false};
+  tls_error_ = protocol_error(why);
   return {.bytes = 0, .wait_for = std::nullopt, .closed = true};
 }
 

@@ -44,6 +44,10 @@ class Stream {
 
   // False: closed or not TLS. A plain stream's is true at once.
   Task<bool> handshake();
+  // What of the peer's bytes was no TLS, in OpenSSL's words; null: nothing.
+  const char* tls_error() const { return tls_error_; }
+  // From the socket: with TLS, before decryption.
+  std::uint64_t received_bytes() const { return received_bytes_; }
   bool secure() const { return ssl_ != nullptr; }
 
   Moved receive(std::span<std::byte> into);
@@ -74,6 +78,8 @@ class Stream {
   std::vector<std::byte> waiting_;  // ciphertext that the socket did not take
   std::size_t waiting_from_ = 0;
   std::uint64_t sent_bytes_ = 0;  // into the socket
+  std::uint64_t received_bytes_ = 0;
+  const char* tls_error_ = nullptr;
 };
 
 }  // namespace kapok::net

@@ -110,6 +110,7 @@ void Connection::finish() {
 }
 
 void Connection::abort() {
+  refusal_told_ = true;  // what ends now is not the client's doing
   stream_->close();
 }
 
@@ -118,14 +119,19 @@ void Connection::deadline_passed() {
     if (!sender_.is_stalled()) return;
     shard_.metrics.slow_clients_cut.increment();
     shard_.shared.log.debug("http.slow_client_cut", {{"route", name_of(current_.route)}});
+  } else {
+    tell_cut_short("not finished in time");
   }
   stream_->close();
 }
 
 Task<> Connection::run() {
   watchdog_.arm(shard_.shared.limits.handshake);
-  const bool secure = co_await stream_->handshake();
-  if (!secure) co_return;
+  shaken_ = co_await stream_->handshake();
+  if (!shaken_) {
+    tell_cut_short("closed before its end");
+    co_return;
+  }
   co_await serve();
   stream_->close();
 }
@@ -148,7 +154,10 @@ Task<> Connection::serve() {
       const bool open = co_await stream_->wait(net::Ready::read);
       if (!open || (finishing_ && pending_.empty())) co_return;
       heard = hear(Source::socket);
-      if (heard.closed) co_return;
+      if (heard.closed) {
+        tell_cut_short("closed before its end");
+        co_return;
+      }
     }
     busy_ = true;
     After after = co_await answer(heard.head_size);
@@ -181,6 +190,7 @@ Connection::Heard Connection::hear(Source source) {
     const net::Moved moved = stream_->receive(std::span(shard_.input).subspan(input_size_));
     if (moved.closed) return {.closed = true};
     input_size_ += moved.bytes;
+    heard_bytes_ += moved.bytes;
   }
   std::string_view input = as_text(ByteSpan(shard_.input).first(input_size_));
   // [RFC 9112 2.2] an empty line before a request line is ignored.
@@ -221,7 +231,7 @@ Task<Connection::After> Connection::answer(std::size_t head_size) {
   std::string storage;
   const auto path = http::normalise_path(head.raw_path == "*" ? "/" : head.raw_path, storage);
   if (!path) {
-    const After after = co_await refuse({400, "malformed path"});
+    const After after = co_await refuse({400, "malformed path", 0});
     co_return after;
   }
   pending_ = input.substr(head_size);
@@ -311,6 +321,7 @@ Task<Connection::After> Connection::answer_handler(std::shared_ptr<http::Request
   if (framing.chunked || framing.length.value_or(0) > 0) {
     if (framing.length.value_or(0) > shard_.shared.limits.body_bytes) {
       current_.keep_alive = false;
+      tell_refused("body", heard_bytes_ - pending_.size(), "body too large");
       const After after = co_await send(plain(413, "body too large"));
       co_return after == After::close ? After::linger : after;
     }
@@ -319,7 +330,9 @@ Task<Connection::After> Connection::answer_handler(std::shared_ptr<http::Request
       if (!sent) co_return After::close;
     }
     watchdog_.arm(shard_.shared.limits.body);
+    reading_body_ = true;
     auto body = co_await read_body(framing.length, framing.chunked);
+    reading_body_ = false;
     if (!stream_->is_open()) co_return After::close;
     if (!body) {
       current_.keep_alive = false;
@@ -341,8 +354,8 @@ Task<Connection::After> Connection::answer_handler(std::shared_ptr<http::Request
   co_return after;
 }
 
-Task<std::optional<Buffer>> Connection::read_body(std::optional<std::uint64_t> length,
-                                                  bool chunked) {
+Task<Result<Buffer>> Connection::read_body(std::optional<std::uint64_t> length, bool chunked) {
+  const std::uint64_t begin = heard_bytes_ - pending_.size();
   http::ChunkedDecoder decoder(shard_.shared.limits.body_bytes);
   Bytes body;
   while (true) {
@@ -351,7 +364,10 @@ Task<std::optional<Buffer>> Connection::read_body(std::optional<std::uint64_t> l
     std::size_t taken = 0;
     if (chunked) {
       const auto received = decoder.receive(given);
-      if (!received) co_return std::nullopt;
+      if (!received) {
+        tell_refused("body", begin + decoder.offset(), received.error().message);
+        co_return std::unexpected(received.error());
+      }
       taken = *received;
     } else {
       taken = std::min<std::uint64_t>(given.size(), *length - body.size());
@@ -362,12 +378,14 @@ Task<std::optional<Buffer>> Connection::read_body(std::optional<std::uint64_t> l
     if (chunked && decoder.complete()) co_return Buffer(decoder.take());
     if (!chunked && body.size() == *length) co_return Buffer(std::move(body));
     const bool open = co_await stream_->wait(net::Ready::read);
-    if (!open) co_return std::nullopt;
+    if (!open) co_return fail(Errc::closed, "closed");
     const net::Moved moved = stream_->receive(shard_.input);
     if (moved.closed) {
+      tell_cut_short("closed before its end");
       stream_->close();
-      co_return std::nullopt;
+      co_return fail(Errc::closed, "closed");
     }
+    heard_bytes_ += moved.bytes;
     pending_.append(as_text(ByteSpan(shard_.input).first(moved.bytes)));
   }
 }
@@ -375,11 +393,41 @@ Task<std::optional<Buffer>> Connection::read_body(std::optional<std::uint64_t> l
 Task<Connection::After> Connection::refuse(http::Refusal refusal) {
   current_.keep_alive = false;
   current_.route = RouteClass::refused;
-  shard_.shared.log.debug("http.request_refused",
-                          {{"status", refusal.status}, {"reason", refusal.why}});
+  // The head is what the input begins with.
+  tell_refused(refusal.at == 0 ? "request line" : "headers",
+               heard_bytes_ - input_size_ + refusal.at, refusal.why);
   // Whatever follows cannot be told from a next request: the connection ends.
   co_await send(plain(refusal.status, std::string(refusal.why)));
   co_return After::linger;
+}
+
+void Connection::tell_refused(std::string_view state, std::uint64_t offset, std::string_view why) {
+  if (std::exchange(refusal_told_, true)) return;
+  shard_.metrics.protocol_errors.increment();
+  const Log::Fields fields = {{"peer", net::peer_name(peer_.address, peer_.port)},
+                              {"protocol", stream_->secure() ? "https" : "http"},
+                              {"state", state},
+                              {"offset", offset},
+                              {"reason", why}};
+  const MonoTime now = shard_.shared.clock.mono();
+  if (shard_.refusals_told.take(peer_.address.to_string(), now))
+    shard_.shared.log.info("http.refused", fields);
+  else
+    shard_.shared.log.debug("http.refused", fields);
+}
+
+void Connection::tell_cut_short(std::string_view why) {
+  const char* const tls = stream_->tls_error();
+  if (!shaken_ || tls != nullptr) {
+    // Whoever connects and says nothing has done nothing wrong.
+    if (stream_->received_bytes() > 0)
+      tell_refused(shaken_ ? "tls" : "tls handshake", stream_->received_bytes(),
+                   tls != nullptr ? tls : why);
+  } else if (reading_body_) {
+    tell_refused("body", heard_bytes_, why);
+  } else if (!busy_ && !pending_.empty()) {
+    tell_refused(pending_.contains("\r\n") ? "headers" : "request line", heard_bytes_, why);
+  }
 }
 
 ConnectionFields Connection::fields() {

@@ -21,6 +21,7 @@ class Connection {
  public:
   struct Peer {
     boost::asio::ip::address address;
+    std::uint16_t port = 0;
     net::AddressLimits::Place place;
   };
   Connection(HttpShard& shard, std::unique_ptr<net::Stream> stream, Peer peer);
@@ -69,13 +70,19 @@ class Connection {
   Task<After> answer_handler(std::shared_ptr<http::Request> request, const Handler& handler,
                              PathParameters parameters, Framing body);
   Task<After> refuse(http::Refusal refusal);
+  // The one line about bytes of the client's that end the connection: in which state, at which
+  // byte.
+  void tell_refused(std::string_view state, std::uint64_t offset, std::string_view why);
+  // The same of what has begun and does not come to its end; nothing when nothing has begun.
+  void tell_cut_short(std::string_view why);
 
   Task<After> send(BytesReply reply);
   Task<After> send(ObjectReply reply);
   Task<After> send(GrowingReply reply);
   Task<After> send(http::Response response);
   Task<bool> send_growing(GrowingReply& reply);
-  Task<std::optional<Buffer>> read_body(std::optional<std::uint64_t> length, bool chunked);
+  // Errc::closed: the client has left, which is told already.
+  Task<Result<Buffer>> read_body(std::optional<std::uint64_t> length, bool chunked);
   Task<> linger();
 
   ConnectionFields fields();
@@ -93,8 +100,12 @@ class Connection {
   Current current_;
   std::optional<MediaRequest> held_;
   Waiter waiter_;
+  std::uint64_t heard_bytes_ = 0;  // of HTTP, on this connection
+  bool shaken_ = false;
   bool busy_ = false;
+  bool reading_body_ = false;
   bool finishing_ = false;
+  bool refusal_told_ = false;
 };
 
 }  // namespace kapok::delivery

@@ -24,6 +24,8 @@ HttpMetrics::HttpMetrics(Metrics& metrics)
                                           "Connections over a limit, closed at once", {})),
       cold_reads(metrics.counter("kapok_http_cold_reads_total",
                                  "Reads of media that was not in the page cache", {})),
+      protocol_errors(metrics.counter("kapok_http_protocol_errors_total",
+                                      "Connections closed because of what the client sent", {})),
       metrics_(metrics) {}
 
 void HttpMetrics::answered(RouteClass route, unsigned status) {

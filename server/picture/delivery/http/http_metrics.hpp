@@ -38,6 +38,7 @@ class HttpMetrics {
   Counter& slow_clients_cut;
   Counter& connections_refused;
   Counter& cold_reads;
+  Counter& protocol_errors;
 
  private:
   static constexpr std::array<unsigned, 13> kStatuses = {200, 204, 206, 304, 400, 401, 403,

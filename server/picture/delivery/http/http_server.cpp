@@ -102,8 +102,9 @@ Task<> HttpServer::accept_on(Listening& listening, std::size_t shard) {
 void HttpServer::serve(tcp::socket socket, Listening& listening, std::size_t index) {
   HttpShard& shard = *shards_[index];
   boost::system::error_code gone;
-  const auto address = net::plain_address(socket.remote_endpoint(gone).address());
+  const tcp::endpoint peer = socket.remote_endpoint(gone);
   if (gone) return;
+  const auto address = net::plain_address(peer.address());
   auto place = addresses_->admit(address);
   if (!place) {
     shard.metrics.connections_refused.increment();
@@ -122,7 +123,8 @@ void HttpServer::serve(tcp::socket socket, Listening& listening, std::size_t ind
     return;
   }
   auto connection = std::make_shared<Connection>(
-      shard, std::move(stream), Connection::Peer{.address = address, .place = std::move(*place)});
+      shard, std::move(stream),
+      Connection::Peer{.address = address, .port = peer.port(), .place = std::move(*place)});
   const auto run = [](std::shared_ptr<Connection> self) -> Task<> { co_await self->run(); };
   shard.tasks.spawn(run(std::move(connection)), on_error);
 }

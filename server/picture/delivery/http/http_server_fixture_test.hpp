@@ -12,6 +12,7 @@
 #include <future>
 #include <mutex>
 #include <thread>
+#include "server/media/feed_doubles_test.hpp"
 #include "server/picture/delivery/http/http_server.hpp"
 #include "server/picture/delivery/http/test_channel.hpp"
 
@@ -76,7 +77,7 @@ class HttpServerTest : public ::testing::Test {
                                                .signer = &signer_,
                                                .evidence = evidence_,
                                                .clock = clock_,
-                                               .log = Log(),
+                                               .log = Log(log_),
                                                .metrics = metrics_,
                                                .disk = disk_,
                                                .tls = std::move(tls)});
@@ -143,6 +144,7 @@ class HttpServerTest : public ::testing::Test {
   Router router_;
   access::TokenSigner signer_{{access::TokenKey{.id = 1, .secret = Bytes(32, std::byte{5})}}};
   RecordedEvidence evidence_;
+  std::shared_ptr<media::test::RecordingLog> log_ = std::make_shared<media::test::RecordingLog>();
   CountedMetrics metrics_;
   WorkerThread disk_{"cold", 16};
   std::unique_ptr<HttpServer> server_;

@@ -12,6 +12,7 @@
 #include "server/base/task.hpp"
 #include "server/base/worker_thread.hpp"
 #include "server/net/address_limits.hpp"
+#include "server/net/address_rate.hpp"
 #include "server/net/stream.hpp"
 #include "server/picture/delivery/http/http_metrics.hpp"
 #include "server/picture/delivery/http/live_store.hpp"
@@ -68,6 +69,8 @@ struct HttpShard {
 
   // A whole head, and what a client pipelines behind it in one read.
   static constexpr std::size_t kInputBytes = http::kMaxHeadBytes + 16 * 1024;
+  static constexpr std::uint32_t kRefusalsToldPerMinute = 10;
+  static constexpr std::size_t kRefusalAddresses = 4096;
   // What a TLS stream takes at once.
   static constexpr std::size_t kTlsTurnBytes = 64 * 1024;
 
@@ -81,6 +84,8 @@ struct HttpShard {
   std::unordered_set<Connection*> connections;
   bool draining = false;
   std::size_t turning_away = 0;
+  // Of each address a few lines a minute: a port scan must not fill the log.
+  net::AddressRate refusals_told{kRefusalsToldPerMinute, kRefusalAddresses};
   // Valid until the next suspension of whoever uses them.
   std::vector<std::byte> input;
   std::vector<std::byte> file_bytes;

@@ -15,11 +15,13 @@ Result<std::size_t> ChunkedDecoder::receive(std::string_view bytes) {
       const ByteSpan piece = as_bytes(bytes.substr(at, now));
       body_.insert(body_.end(), piece.begin(), piece.end());
       at += now;
+      offset_ += now;
       left_ -= now;
       if (left_ == 0) state_ = State::payload_end;
       continue;
     }
     const char c = bytes[at++];
+    ++offset_;
     line_.push_back(c);
     if (line_.size() > kMaxChunkLine) return fail(Errc::limit, "chunk line too long");
     if (c != '\n') continue;

@@ -20,6 +20,8 @@ class ChunkedDecoder {
   // Errors: malformed, limit.
   Result<std::size_t> receive(std::string_view bytes);
   bool complete() const { return state_ == State::end; }
+  // Bytes looked at so far: after an error, where it is.
+  std::uint64_t offset() const { return offset_; }
   Bytes take() { return std::move(body_); }
 
  private:
@@ -31,6 +33,7 @@ class ChunkedDecoder {
   std::string line_;
   std::size_t trailer_bytes_ = 0;
   std::uint64_t left_ = 0;
+  std::uint64_t offset_ = 0;
   Bytes body_;
 };
 

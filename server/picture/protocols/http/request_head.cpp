@@ -190,29 +190,35 @@ std::optional<Refusal> parse_head(std::string_view bytes, RequestHead& head) {
   if (line_end == std::string_view::npos) return Refusal{400, "malformed request line"};
   if (auto refusal = parse_request_line(bytes.substr(0, line_end), head)) return refusal;
   std::string_view rest = bytes.substr(line_end + 2);
-  if (rest.size() > kMaxHeaderBytes) return Refusal{431, "header fields too large"};
+  const auto refuse = [&](unsigned status, std::string_view why) {
+    return Refusal{status, why, bytes.size() - rest.size()};
+  };
+  if (rest.size() > kMaxHeaderBytes) return refuse(431, "header fields too large");
   while (rest.size() > 2) {
     const std::size_t end = rest.find("\r\n");
-    if (end == std::string_view::npos) return Refusal{400, "malformed header field"};
+    if (end == std::string_view::npos) return refuse(400, "malformed header field");
     const std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(end + 2);
     const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos) return Refusal{400, "malformed header field"};
+    if (colon == std::string_view::npos) return refuse(400, "malformed header field");
     // A blank before the colon, or a folded line, fails the token check [RFC 9112 5.1, 5.2].
     const HeaderView field{line.substr(0, colon), trimmed(line.substr(colon + 1))};
     if (!is_token(field.name) || !is_field_value(field.value))
-      return Refusal{400, "malformed header field"};
-    if (head.field_count == kMaxHeaders) return Refusal{431, "too many header fields"};
+      return refuse(400, "malformed header field");
+    if (head.field_count == kMaxHeaders) return refuse(431, "too many header fields");
     head.fields[head.field_count++] = field;
-    if (auto refusal = note_field(field, head, framing)) return refusal;
+    if (const auto refusal = note_field(field, head, framing))
+      return refuse(refusal->status, refusal->why);
+    rest.remove_prefix(end + 2);
   }
-  return check_framing(framing, head);
+  if (const auto refusal = check_framing(framing, head))
+    return refuse(refusal->status, refusal->why);
+  return std::nullopt;
 }
 
 Refusal refuse_endless(std::string_view bytes) {
   if (bytes.substr(0, kMaxRequestLine + 2).find("\r\n") == std::string_view::npos)
     return {414, "request line too long"};
-  return {431, "header fields too large"};
+  return {431, "header fields too large", bytes.size()};
 }
 
 }  // namespace kapok::http

@@ -59,6 +59,7 @@ class HeadScanner {
 struct Refusal {
   unsigned status = 400;
   std::string_view why;  // a constant: safe to log and to send
+  std::size_t at = 0;    // where in the head; 0: the request line
 };
 
 // `bytes` is exactly one head as HeadScanner delimits it. Empty lines before a request line are

@@ -1,11 +1,11 @@
-#include "server/api/address_rate.hpp"
+#include "server/net/address_rate.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 
-namespace kapok::api {
+namespace kapok::net {
 
 std::string rate_group(std::string_view address) {
   boost::system::error_code error;
@@ -23,7 +23,7 @@ bool AddressRate::take(std::string_view address, MonoTime now) {
   std::string group = rate_group(address);
   auto found = by_address_.find(group);
   if (found == by_address_.end()) {
-    if (by_use_.size() >= kMaxAddresses) {
+    if (by_use_.size() >= max_addresses_) {
       by_address_.erase(by_use_.front().address);
       by_use_.pop_front();
     }
@@ -41,4 +41,4 @@ bool AddressRate::take(std::string_view address, MonoTime now) {
   return true;
 }
 
-}  // namespace kapok::api
+}  // namespace kapok::net
