@@ -31,17 +31,20 @@ Profile profile_of(const std::vector<ffmpeg::Path>& paths) {
 
 Result<Made> make_engine(const device::Load& load, ladder::Pace pace, const media::Ladder& ladder,
                          ladder::RungSink& sink) {
-  if (ladder.engine == "gstreamer") {
-    auto made = KAPOK_TRY(gstreamer::make_engine(ladder, {.pace = pace}, sink));
-    return Made{std::move(made.engine), std::move(made.device)};
-  }
   // Before the sandbox closes: what libraries and drivers read at their first use.
   const device::Samples samples;
   device::probe_device({}, samples);
+  if (ladder.engine == "gstreamer") {
+    auto made = KAPOK_TRY(gstreamer::make_engine(ladder, {.pace = pace}, sink));
+    const Profile profile = made.is_on_gpu ? Profile::gpu : Profile::software;
+    if (made.is_on_gpu) sink.notice(LogLevel::info, "worker.files", close_files(profile));
+    return Made{std::move(made.engine), std::move(made.device), profile};
+  }
   auto paths = KAPOK_TRY(device::choose(ladder, load, samples));
   const Profile profile = profile_of(paths);
   if (profile == Profile::gpu) sink.notice(LogLevel::info, "worker.files", close_files(profile));
-  auto engine = KAPOK_TRY(ffmpeg::make_engine(ladder, {.pace = pace}, sink, std::move(paths)));
+  auto engine =
+      KAPOK_TRY(ffmpeg::make_engine(ladder, {.pace = pace}, sink, {.paths = std::move(paths)}));
   std::string device = engine->stats().device;
   return Made{std::move(engine), std::move(device), profile};
 }

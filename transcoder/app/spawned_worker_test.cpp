@@ -1,6 +1,7 @@
 #include "transcoder/app/spawned_worker_test.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -139,8 +140,15 @@ void SpawnedWorker::close() {
 }
 
 void SpawnedWorker::send_bytes(ByteSpan bytes) {
+  // As a server does: what it says is read meanwhile, else it would wait for that.
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    pollfd ready{.fd = socket_, .events = POLLOUT, .revents = 0};
+    if (!ended_) ready.events |= POLLIN;
+    if (::poll(&ready, 1, -1) < 0) throw std::runtime_error(system_error(errno, "poll").message);
+    if ((ready.revents & POLLIN) != 0) hear();
+    if ((ready.revents & POLLIN) != 0 && (ready.revents & (POLLOUT | POLLERR)) == 0) continue;
+    const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EAGAIN) continue;
     if (sent < 0) throw std::runtime_error(system_error(errno, "send").message);
     sent_.insert(sent_.end(), bytes.begin(), bytes.begin() + sent);
     bytes = bytes.subspan(static_cast<std::size_t>(sent));
@@ -160,17 +168,22 @@ void SpawnedWorker::feed(const TestClip& clip, const media::Ladder& ladder) {
   for (const media::Packet& packet : clip.packets) send(wire::SourcePacket{packet, packet.sync});
 }
 
+void SpawnedWorker::hear() {
+  const std::span<std::byte> room = reader_.room();
+  const ssize_t got = ::recv(socket_, room.data(), room.size(), 0);
+  if (got < 0 && errno != ECONNRESET) throw std::runtime_error(system_error(errno, "recv").message);
+  ended_ = got <= 0;
+  if (ended_) return;
+  if (const auto filled = reader_.filled(static_cast<std::size_t>(got), heard_); !filled)
+    throw std::runtime_error(filled.error().message);
+}
+
 std::optional<wire::FromWorker> SpawnedWorker::next() {
   while (taken_ == heard_.size()) {
     heard_.clear();
     taken_ = 0;
-    const std::span<std::byte> room = reader_.room();
-    const ssize_t got = ::recv(socket_, room.data(), room.size(), 0);
-    if (got < 0 && errno != ECONNRESET)
-      throw std::runtime_error(system_error(errno, "recv").message);
-    if (got <= 0) return std::nullopt;
-    if (const auto filled = reader_.filled(static_cast<std::size_t>(got), heard_); !filled)
-      throw std::runtime_error(filled.error().message);
+    if (!ended_) hear();
+    if (ended_ && heard_.empty()) return std::nullopt;
   }
   return std::move(heard_[taken_++]);
 }

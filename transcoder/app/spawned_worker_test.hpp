@@ -40,7 +40,10 @@ class SpawnedWorker {
   const Bytes& sent() const { return sent_; }
 
  private:
+  void hear();
+
   int socket_ = -1;
+  bool ended_ = false;  // it has closed its end
   pid_t pid_ = -1;
   Bytes sent_;
   wire::Reader<wire::FromWorker> reader_;

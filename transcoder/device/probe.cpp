@@ -161,16 +161,15 @@ Result<void> try_decoder(const std::shared_ptr<ff::HwDevice>& device,
   if (!sample.encoded)
     return fail(Errc::unsupported, "nothing to decode: {}", sample.encoded.error().message);
   ff::Counters counters;
-  const auto decoder = KAPOK_TRY(ff::VideoDecoder::open(*sample.track, 1, counters, device));
   int frames = 0;
   int on_device = 0;
   const auto count = [&](const ff::Picture& made) {
     ++frames;
     on_device += ff::is_on_device(*made.frame) ? 1 : 0;
   };
-  for (const auto& packet : sample.packets)
-    decoder->decode(packet, ladder::SegmentStart::no, count);
-  decoder->flush(count);
+  const auto decoder = KAPOK_TRY(ff::VideoDecoder::open(*sample.track, 1, counters, count, device));
+  for (const auto& packet : sample.packets) decoder->decode(packet, ladder::SegmentStart::no);
+  decoder->flush();
   KAPOK_TRY(count_is(static_cast<std::size_t>(frames), kFrames));
   if (device && on_device != frames)
     return fail(Errc::unsupported, "its decoder does not take this");

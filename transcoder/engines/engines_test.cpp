@@ -33,19 +33,16 @@ std::string name_of(Feature feature) {
 
 const std::vector<Skip>& skips() {
   static const std::vector<Skip> list{
-      // videoconvert has no tone curve: it would clip, or only rename the colours.
-      {Engine::gstreamer, Feature::tone_mapping, "the source is HDR, which GStreamer does not map"},
       // GStreamer 1.22 has no SVT-AV1, and its av1enc (libaom, 8 bits) hands no request for a key
       // frame on.
-      {Engine::gstreamer, Feature::av1, "av1enc: its key frames are not where they were asked for"},
-      {Engine::gstreamer, Feature::av1_hdr, "no GStreamer element here encodes av1 with 10 bits"},
+      {Feature::av1, "av1enc: its key frames are not where they were asked for"},
+      {Feature::av1_hdr, "no GStreamer element here encodes av1 with 10 bits"},
   };
   return list;
 }
 
-const Skip* skip_of(Engine engine, Feature feature) {
-  const auto place = std::ranges::find_if(
-      skips(), [&](const Skip& skip) { return skip.engine == engine && skip.feature == feature; });
+const Skip* skip_of(Feature feature) {
+  const auto place = std::ranges::find(skips(), feature, &Skip::feature);
   return place == skips().end() ? nullptr : &*place;
 }
 
@@ -76,12 +73,6 @@ ffmpeg::RecordingSink::Rung EngineTest::run(const ffmpeg::Clip& clip,
 
 media::VideoRung EngineTest::rung(std::string name, Codec codec, std::uint32_t height) const {
   return ffmpeg::rung(std::move(name), codec, height);
-}
-
-std::vector<Codec> EngineTest::codecs() const {
-  std::vector<Codec> all{Codec::avc, Codec::hevc};
-  if (!lacks(Feature::av1)) all.push_back(Codec::av1);
-  return all;
 }
 
 media::Ladder ladder_of(std::vector<media::VideoRung> rungs) {

@@ -1,5 +1,6 @@
-// The engines that the shared tests run on, and the list of what each lacks, with the reason that
-// it gives. skips_test.cpp proves that list: what stands in it fails so, what does not works.
+// The engines that the shared tests run on, and the list of what GStreamer lacks, with the reason
+// that the engine gives when it hands such a rung to libavcodec. skips_test.cpp proves that list:
+// what stands in it is handed over so, what does not is made by GStreamer.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -19,7 +20,7 @@ std::string name_of(Engine engine);
 Result<std::unique_ptr<ladder::Engine>> make(Engine engine, const media::Ladder& ladder,
                                              ladder::EngineOptions options, ladder::RungSink& sink);
 
-// What an engine may lack.
+// What GStreamer may lack.
 enum class Feature : std::uint8_t {
   avc,
   hevc,
@@ -34,13 +35,12 @@ constexpr Feature kFeatures[] = {Feature::avc,          Feature::hevc,    Featur
                                  Feature::sdr_of_bt2020};
 std::string name_of(Feature feature);
 struct Skip {
-  Engine engine;
   Feature feature;
   std::string reason;  // as it stands in the engine's notice
 };
 const std::vector<Skip>& skips();
-// Null: the engine has it.
-const Skip* skip_of(Engine engine, Feature feature);
+// Null: GStreamer has it.
+const Skip* skip_of(Feature feature);
 
 // Each shared test once for every engine.
 class EngineTest : public testing::TestWithParam<Engine> {
@@ -48,9 +48,7 @@ class EngineTest : public testing::TestWithParam<Engine> {
   std::unique_ptr<ladder::Engine> make_engine(const media::Ladder& ladder, ladder::RungSink& sink,
                                               ladder::Pace pace = ladder::Pace::file) const;
   ffmpeg::RecordingSink::Rung run(const ffmpeg::Clip& clip, const media::VideoRung& rung) const;
-  bool lacks(Feature feature) const { return skip_of(GetParam(), feature) != nullptr; }
   media::VideoRung rung(std::string name, Codec codec, std::uint32_t height) const;
-  std::vector<Codec> codecs() const;  // that it encodes
 };
 
 media::Ladder ladder_of(std::vector<media::VideoRung> rungs);

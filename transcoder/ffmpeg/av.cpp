@@ -161,6 +161,16 @@ media::VideoFacts facts_of(const AVFrame& frame, const media::VideoFacts& track)
   return facts;
 }
 
+void complete_colour(AVFrame& frame, const media::VideoFacts& track) {
+  constexpr std::uint8_t kUnknown = 2;
+  const media::Colour& colour = track.colour;
+  if (colour.primaries != kUnknown)
+    frame.color_primaries = static_cast<AVColorPrimaries>(colour.primaries);
+  if (colour.transfer != kUnknown)
+    frame.color_trc = static_cast<AVColorTransferCharacteristic>(colour.transfer);
+  if (colour.matrix != kUnknown) frame.colorspace = static_cast<AVColorSpace>(colour.matrix);
+}
+
 std::size_t bytes_of(const AVFrame& frame) {
   const int size = av_image_get_buffer_size(pixels_of(frame), frame.width, frame.height, 1);
   return size > 0 ? static_cast<std::size_t>(size) : 0;

@@ -71,6 +71,8 @@ Result<void> set_extradata(AVCodecContext& context, ByteSpan config);
 // What the frame itself says, completed by what the track says of it: a track knows the alternative
 // transfer characteristics, a frame that bitstream's own change.
 media::VideoFacts facts_of(const AVFrame& frame, const media::VideoFacts& track);
+// The track's facts have what a decoder's frame may not: SEI folded in, colour of the record.
+void complete_colour(AVFrame& frame, const media::VideoFacts& track);
 std::size_t bytes_of(const AVFrame& frame);
 
 // Not in memory: its pixels cannot be looked at, see in_memory().

@@ -9,6 +9,7 @@
 
 #include "transcoder/ffmpeg/audio_lane.hpp"
 #include "transcoder/ffmpeg/av_log.hpp"
+#include "transcoder/ffmpeg/video_decoder.hpp"
 #include "transcoder/ffmpeg/video_lane.hpp"
 
 namespace kapok::ffmpeg {
@@ -35,13 +36,17 @@ struct Sound {
 
 class FfmpegEngine final : public ladder::Engine {
  public:
-  FfmpegEngine(media::Ladder ladder, ladder::EngineOptions options, std::vector<Path> paths,
+  FfmpegEngine(media::Ladder ladder, ladder::EngineOptions options, EngineParts parts,
                ladder::RungSink& sink)
       : ladder_(std::move(ladder)),
+        codecs_(std::move(parts.codecs)),
         log_(sink),
         rungs_(ladder_.video.size() + ladder_.audio.size()),
-        video_(ladder_, options, std::move(paths), sink, counters_,
-               std::span(rungs_).first(ladder_.video.size())) {
+        video_({.ladder = ladder_,
+                .options = options,
+                .paths = std::move(parts.paths),
+                .codecs = codecs_.get()},
+               sink, counters_, std::span(rungs_).first(ladder_.video.size())) {
     for (const auto& rung : ladder_.audio)
       if (rung.source >= sounds_.size()) sounds_.resize(rung.source + std::size_t{1});
     const bool listens = ladder_.detect.silence.count() > 0;  // to the first
@@ -104,7 +109,7 @@ class FfmpegEngine final : public ladder::Engine {
                               .decode_errors = counters_.decode_errors,
                               .dropped = counters_.dropped,
                               .waiting = video_.waiting(),
-                              .device = video_.device(),
+                              .device = codecs_ ? codecs_->device() : video_.device(),
                               .rungs = {}};
     const auto add = [&](const std::string& name) {
       const RungCounters& rung = rungs_[stats.rungs.size()];
@@ -128,6 +133,7 @@ class FfmpegEngine final : public ladder::Engine {
   }
 
   const media::Ladder ladder_;
+  const std::unique_ptr<const Codecs> codecs_;
   const AvLog log_;
   Counters counters_;
   std::vector<RungCounters> rungs_;  // video first, never resized
@@ -140,16 +146,16 @@ class FfmpegEngine final : public ladder::Engine {
 
 Result<std::unique_ptr<ladder::Engine>> make_engine(media::Ladder ladder,
                                                     ladder::EngineOptions options,
-                                                    ladder::RungSink& sink,
-                                                    std::vector<Path> paths) {
-  if (paths.empty() && ladder.device != "auto" && ladder.device != "software")
+                                                    ladder::RungSink& sink, EngineParts parts) {
+  std::vector<Path>& paths = parts.paths;
+  if (!parts.codecs && paths.empty() && ladder.device != "auto" && ladder.device != "software")
     return fail(Errc::unsupported, "device {}: no path leads there", ladder.device);
   if (paths.empty() || paths.back().device.kind != media::DeviceKind::software)
     paths.emplace_back();
   if (options.threads == 0) options.threads = usable_cores();
   // SVT-AV1 prints its settings on stderr unless told otherwise; this is the only way to tell it.
   ::setenv("SVT_LOG", "1", 0);  // NOLINT(concurrency-mt-unsafe): before the engine's threads
-  return std::make_unique<FfmpegEngine>(std::move(ladder), options, std::move(paths), sink);
+  return std::make_unique<FfmpegEngine>(std::move(ladder), options, std::move(parts), sink);
 }
 
 }  // namespace kapok::ffmpeg

@@ -1,6 +1,8 @@
 // A frame with what the engine knows of it.
 #pragma once
 
+#include <functional>
+
 #include "transcoder/ffmpeg/av.hpp"
 #include "transcoder/ladder/counters.hpp"
 #include "transcoder/ladder/mark.hpp"
@@ -19,5 +21,6 @@ struct Picture {
 inline std::size_t bytes_of(const Picture& picture) {
   return bytes_of(*picture.frame);
 }
+using OnPicture = std::function<void(Picture)>;
 
 }  // namespace kapok::ffmpeg

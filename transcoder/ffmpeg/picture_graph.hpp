@@ -7,7 +7,6 @@
 
 #include "transcoder/ffmpeg/hw_device.hpp"
 #include "transcoder/ffmpeg/mark.hpp"
-#include "transcoder/ffmpeg/video_decoder.hpp"
 
 namespace kapok::ffmpeg {
 

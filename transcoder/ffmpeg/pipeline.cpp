@@ -24,6 +24,15 @@ media::VideoFacts shown_in(const ladder::PlannedPicture& picture, const media::V
   return facts;
 }
 
+// The rungs that we scale for, and those that have a graph of their own which does it.
+ladder::Plan plan_of(const media::Ladder& ladder, bool own, const PipelineSetup& setup) {
+  media::Ladder some = ladder;
+  std::erase_if(some.video, [&](const media::VideoRung& rung) {
+    return rung.bin.empty() == own || (setup.codecs != nullptr && setup.codecs->leaves_out(rung));
+  });
+  return ladder::plan_video(some, setup.source);
+}
+
 bool draws(const media::Ladder& ladder) {
   return !ladder.overlay.png.empty() || ladder.clock;
 }
@@ -71,11 +80,16 @@ Pipeline::Pipeline(const media::Ladder& ladder, const PipelineSetup& setup, ladd
                    std::span<RungCounters> counters)
     : sink_(sink) {
   const media::VideoFacts& source = setup.source;
-  const ladder::Plan plan = ladder::plan_video(ladder, source);
-  shedding_ = ladder::Shedding(plan.rungs, source.frame_rate);
-  for (const auto& left_out : plan.left_out)
-    sink.notice(LogLevel::info, "rung.left_out",
-                fmt::format("{}: {}", left_out.rung, left_out.why));
+  const ladder::Plan plan = plan_of(ladder, false, setup);
+  // What these cost is planned as if we encoded them.
+  const ladder::Plan own = plan_of(ladder, true, setup);
+  std::vector<ladder::PlannedRung> rungs = plan.rungs;
+  rungs.insert(rungs.end(), own.rungs.begin(), own.rungs.end());
+  shedding_ = ladder::Shedding(rungs, source.frame_rate);
+  for (const auto* each : {&plan, &own})
+    for (const auto& left_out : each->left_out)
+      sink.notice(LogLevel::info, "rung.left_out",
+                  fmt::format("{}: {}", left_out.rung, left_out.why));
   Path path = *setup.path;
   // Drawing is done in memory, and so is then all that comes of it.
   if (draws(ladder)) path.can = {};
@@ -85,26 +99,37 @@ Pipeline::Pipeline(const media::Ladder& ladder, const PipelineSetup& setup, ladd
                                      .full_range = source.colour.full_range});
   add_steps(ladder, plan, placement, setup);
   for (std::size_t i = 0; i < plan.rungs.size(); ++i) {
-    const auto& planned = plan.rungs[i];
     const PlacedRung& placed = placement.rungs[i];
-    const bool on_device = placed.encodes_on == Place::device;
-    const auto in_ladder =
-        std::ranges::find(ladder.video, planned.rung.name, &media::VideoRung::name);
-    const auto index = static_cast<std::size_t>(in_ladder - ladder.video.begin());
-    VideoRungSetup rung{.rung = planned.rung,
-                        .id = static_cast<media::TrackId>(index + 1),
-                        .timescale = setup.timescale,
-                        .frame_rate = ladder::rate_of(planned.rung, source.frame_rate),
-                        .threads = setup.threads,
-                        .device = on_device ? setup.path->opened : nullptr};
-    encoders_.push_back(
-        {planned.rung.name,
-         std::make_unique<EncodeStage>(std::move(rung), encoders_.size(), source, sink,
-                                       counters[index], on_device ? setup.watch : nullptr)});
-    pictures_[placed.step]->feed(*encoders_.back().stage);
+    pictures_[placed.step]->feed(
+        add_encoder(ladder, plan.rungs[i], placed.encodes_on, setup, counters));
   }
+  for (const auto& planned : own.rungs)
+    own_.push_back(&add_encoder(ladder, planned, Place::memory, setup, counters));
   if (ladder.poster.enabled || ladder.thumbnails.enabled)
     add_images(ladder, plan, placement, setup);
+}
+
+EncodeStage& Pipeline::add_encoder(const media::Ladder& ladder, const ladder::PlannedRung& planned,
+                                   Place place, const PipelineSetup& setup,
+                                   std::span<RungCounters> counters) {
+  const bool on_device = place == Place::device;
+  const auto in_ladder =
+      std::ranges::find(ladder.video, planned.rung.name, &media::VideoRung::name);
+  const auto index = static_cast<std::size_t>(in_ladder - ladder.video.begin());
+  EncodeStage::Setup stage{
+      .encoder = {.rung = planned.rung,
+                  .id = static_cast<media::TrackId>(index + 1),
+                  .timescale = setup.timescale,
+                  .frame_rate = ladder::rate_of(planned.rung, setup.source.frame_rate),
+                  .threads = setup.threads,
+                  .device = on_device ? setup.path->opened : nullptr},
+      .place = encoders_.size(),
+      .source = setup.source,
+      .watch = on_device ? setup.watch : nullptr,
+      .codecs = on_device ? nullptr : setup.codecs};
+  encoders_.push_back(
+      {planned.rung.name, std::make_unique<EncodeStage>(std::move(stage), sink_, counters[index])});
+  return *encoders_.back().stage;
 }
 
 void Pipeline::add_drawing(const media::Ladder& ladder, const ladder::PlannedPicture& picture,
@@ -146,6 +171,7 @@ void Pipeline::push(Picture picture, ladder::Room room) {
   if (images_of_source_ && ImageStage::wants(mark)) images_->push({share(*picture.frame), mark});
   for (PictureStage* root : roots_)
     if (root->wants(mark)) root->push({share(*picture.frame), mark});
+  for (EncodeStage* encoder : own_) encoder->push({share(*picture.frame), mark});
 }
 
 void Pipeline::shed_what_is_due(Picture& picture, ladder::Room room) {

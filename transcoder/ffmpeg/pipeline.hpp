@@ -20,7 +20,8 @@ struct PipelineSetup {
   media::Timescale timescale = 1;
   unsigned threads = 1;
   const Path* path = nullptr;
-  DeviceWatch* watch = nullptr;  // of the path's device; outlives the pipeline
+  DeviceWatch* watch = nullptr;    // of the path's device; outlives the pipeline
+  const Codecs* codecs = nullptr;  // that encode; null: libavcodec
   ladder::Pace pace = ladder::Pace::live;
 };
 
@@ -41,6 +42,9 @@ class Pipeline {
  private:
   void add_steps(const media::Ladder& ladder, const ladder::Plan& plan, const Placement& placement,
                  const PipelineSetup& setup);
+  EncodeStage& add_encoder(const media::Ladder& ladder, const ladder::PlannedRung& planned,
+                           Place place, const PipelineSetup& setup,
+                           std::span<RungCounters> counters);
   void shed_what_is_due(Picture& picture, ladder::Room room);
   void add_images(const media::Ladder& ladder, const ladder::Plan& plan, const Placement& placement,
                   const PipelineSetup& setup);
@@ -55,6 +59,7 @@ class Pipeline {
   std::vector<NamedEncoder> encoders_;
   std::vector<std::unique_ptr<PictureStage>> pictures_;  // as they are placed: larger ones first
   std::vector<PictureStage*> roots_;                     // those made of the decoded frame
+  std::vector<EncodeStage*> own_;                        // graphs of an operator's, likewise
   // A mutex: who gives packets sheds while the decoder's thread waits for a slow encoder.
   std::mutex shedding_mutex_;
   ladder::Shedding shedding_{{}, {}};

@@ -3,16 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "transcoder/ffmpeg/video_encoder.hpp"
+
 namespace kapok::ffmpeg {
 
-EncodeStage::EncodeStage(VideoRungSetup setup, std::size_t place, const media::VideoFacts& source,
-                         ladder::RungSink& sink, RungCounters& counters, DeviceWatch* watch)
+EncodeStage::EncodeStage(Setup setup, ladder::RungSink& sink, RungCounters& counters)
     : setup_(std::move(setup)),
-      bit_(1U << place),
-      source_(source),
+      bit_(1U << setup_.place),
       sink_(sink),
       counters_(counters),
-      watch_(watch),
       attendance_(counters),
       thread_([this] { run(); }) {}
 
@@ -26,7 +25,7 @@ void EncodeStage::finish() {
 }
 
 bool EncodeStage::has_rate_of(const Mark& mark) const {
-  return setup_.rung.rate == media::RungRate::full || mark.number % 2 == 0;
+  return rung().rate == media::RungRate::full || mark.number % 2 == 0;
 }
 
 bool EncodeStage::wants(const Mark& mark) const {
@@ -41,7 +40,7 @@ void EncodeStage::count_if_shed(const Mark& mark) {
 void EncodeStage::push(Picture picture) {
   if (!wants(picture.mark)) return;
   if (attendance_.admits(picture.mark) == ladder::Attendance::Answer::no) return;
-  if (setup_.rung.rate == media::RungRate::half || picture.mark.halved)
+  if (rung().rate == media::RungRate::half || picture.mark.halved)
     picture.mark.duration += picture.mark.duration;
   queue_.push(std::move(picture));
 }
@@ -51,18 +50,45 @@ void EncodeStage::shed() {
   attendance_.cleared(queue_.clear());
 }
 
+void EncodeStage::notice(LogLevel level, std::string_view event, std::string_view text) {
+  sink_.notice(level, event, fmt::format("{}: {}", rung().name, text));
+}
+
 void EncodeStage::failed(const Error& error) {
   if (failed_.exchange(true)) return;
-  if (watch_ != nullptr) return watch_->failed(error);
-  sink_.notice(LogLevel::error, "rung.failed",
-               fmt::format("{}: {}", setup_.rung.name, error.message));
+  if (setup_.watch != nullptr) return setup_.watch->failed(error);
+  notice(LogLevel::error, "rung.failed", error.message);
+}
+
+Result<void> EncodeStage::open(const AVFrame& first) {
+  if (setup_.codecs != nullptr) {
+    auto opened = setup_.codecs->encoder(setup_.encoder, first, setup_.source, sink_, counters_);
+    if (opened) {
+      encoder_ = std::move(*opened);
+      return {};
+    }
+    if (!rung().bin.empty()) return std::unexpected(std::move(opened).error());
+    notice(LogLevel::warn, "codec.replaced",
+           fmt::format("{}; libavcodec encodes it", opened.error().message));
+    setup_.codecs = nullptr;
+  }
+  encoder_ = KAPOK_TRY(VideoEncoder::open(setup_.encoder, first, setup_.source, sink_, counters_));
+  return {};
 }
 
 Result<void> EncodeStage::encode(Picture picture) {
-  if (watch_ != nullptr) KAPOK_TRY(watch_->use());
-  if (!encoder_)
-    encoder_ = KAPOK_TRY(VideoEncoder::open(setup_, *picture.frame, source_, sink_, counters_));
-  return encoder_->encode(std::move(picture));
+  if (setup_.watch != nullptr) KAPOK_TRY(setup_.watch->use());
+  if (waits_for_start_ && !picture.mark.starts_segment) return {};
+  waits_for_start_ = false;
+  if (!encoder_) KAPOK_TRY(open(*picture.frame));
+  auto done = encoder_->encode(std::move(picture));
+  if (done || setup_.codecs == nullptr || !rung().bin.empty()) return done;
+  notice(LogLevel::error, "device.failed",
+         fmt::format("{}; libavcodec goes on at the next segment", done.error().message));
+  encoder_.reset();
+  setup_.codecs = nullptr;
+  waits_for_start_ = true;
+  return {};
 }
 
 void EncodeStage::run() {

@@ -10,11 +10,11 @@
 #include <thread>
 #include <vector>
 
+#include "transcoder/ffmpeg/codecs.hpp"
 #include "transcoder/ffmpeg/device_watch.hpp"
 #include "transcoder/ffmpeg/drawing.hpp"
 #include "transcoder/ffmpeg/image_stage.hpp"
 #include "transcoder/ffmpeg/picture_graph.hpp"
-#include "transcoder/ffmpeg/video_encoder.hpp"
 #include "transcoder/ladder/attendance.hpp"
 #include "transcoder/ladder/picture_queue.hpp"
 
@@ -22,10 +22,14 @@ namespace kapok::ffmpeg {
 
 class EncodeStage {
  public:
-  // `place`: in the plan, its bit in Mark::shed. `watch`: of the device that it encodes on, null in
-  // software; likewise below.
-  EncodeStage(VideoRungSetup setup, std::size_t place, const media::VideoFacts& source,
-              ladder::RungSink& sink, RungCounters& counters, DeviceWatch* watch = nullptr);
+  struct Setup {
+    VideoRungSetup encoder;
+    std::size_t place = 0;  // in the plan, its bit in Mark::shed
+    media::VideoFacts source;
+    DeviceWatch* watch = nullptr;    // of the device that it encodes on; null in software
+    const Codecs* codecs = nullptr;  // whose encoder it is; null: libavcodec's
+  };
+  EncodeStage(Setup setup, ladder::RungSink& sink, RungCounters& counters);
   ~EncodeStage();  // encodes what is queued
   EncodeStage(const EncodeStage&) = delete;
   EncodeStage& operator=(const EncodeStage&) = delete;
@@ -45,23 +49,26 @@ class EncodeStage {
   bool has_rate_of(const Mark& mark) const;
   void run();
   Result<void> encode(Picture picture);
+  Result<void> open(const AVFrame& first);
+  void notice(LogLevel level, std::string_view event, std::string_view text);
   void failed(const Error& error);
+  const media::VideoRung& rung() const { return setup_.encoder.rung; }
 
-  VideoRungSetup setup_;
+  Setup setup_;
   std::uint32_t bit_;
-  media::VideoFacts source_;
   ladder::RungSink& sink_;
   RungCounters& counters_;
-  DeviceWatch* watch_;
   ladder::Attendance attendance_;
   ladder::PictureQueue<Picture> queue_;
-  std::unique_ptr<VideoEncoder> encoder_;  // of run()
+  std::unique_ptr<PictureEncoder> encoder_;  // of run()
+  bool waits_for_start_ = false;             // likewise: it takes the place of one that failed
   std::atomic<bool> failed_{false};
   std::thread thread_;
 };
 
 class PictureStage {
  public:
+  // `watch`: of the device that it works on, null in memory.
   PictureStage(GraphSetup graph, ladder::RungSink& sink, DeviceWatch* watch = nullptr);
   ~PictureStage();
   PictureStage(const PictureStage&) = delete;

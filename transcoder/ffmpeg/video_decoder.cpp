@@ -7,13 +7,6 @@ namespace kapok::ffmpeg {
 
 namespace {
 
-// Each frame thread holds a picture and adds a frame of delay; four keep up with 4K50 on the cores
-// that decode it at all.
-constexpr unsigned kMaxDecoderThreads = 4;
-// 8K pictures of 10 bits have 100 MB.
-constexpr unsigned kMaxLargeDecoderThreads = 2;
-constexpr std::uint64_t kLargePixels = std::uint64_t{4096} * 2304;
-
 bool is_oversized(std::uint64_t width, std::uint64_t height) {
   return std::max(width, height) > ladder::kMaxLongSide ||
          std::min(width, height) > ladder::kMaxShortSide;
@@ -46,6 +39,17 @@ AVPixelFormat choose_format(AVCodecContext* context, const AVPixelFormat* offere
 
 }  // namespace
 
+unsigned decoder_threads(const media::VideoFacts& facts, unsigned threads) {
+  // Each frame thread holds a picture and adds a frame of delay; four keep up with 4K50 on the
+  // cores that decode it at all.
+  constexpr unsigned kMost = 4;
+  // 8K pictures of 10 bits have 100 MB.
+  constexpr unsigned kMostOfLarge = 2;
+  constexpr std::uint64_t kLargePixels = std::uint64_t{4096} * 2304;
+  const bool large = std::uint64_t{facts.width} * facts.height > kLargePixels;
+  return std::min(threads, large ? kMostOfLarge : kMost);
+}
+
 Result<void> VideoDecoder::check(const media::Track& track) {
   const media::VideoFacts* facts = track.video();
   if (facts == nullptr || decoder_of(track) == nullptr)
@@ -58,6 +62,7 @@ Result<void> VideoDecoder::check(const media::Track& track) {
 
 Result<std::unique_ptr<VideoDecoder>> VideoDecoder::open(const media::Track& track,
                                                          unsigned threads, Counters& counters,
+                                                         OnPicture out,
                                                          std::shared_ptr<HwDevice> device) {
   KAPOK_TRY(check(track));
   const media::VideoFacts* facts = track.video();
@@ -74,9 +79,7 @@ Result<std::unique_ptr<VideoDecoder>> VideoDecoder::open(const media::Track& tra
   }
   KAPOK_TRY(set_extradata(*context, track.config.bytes()));
   context->pkt_timebase = {1, static_cast<int>(track.timescale)};
-  const bool large = std::uint64_t{facts->width} * facts->height > kLargePixels;
-  context->thread_count =
-      static_cast<int>(std::min(threads, large ? kMaxLargeDecoderThreads : kMaxDecoderThreads));
+  context->thread_count = static_cast<int>(decoder_threads(*facts, threads));
   // The bitstream may claim another size than the record: coded sizes are padded to 64.
   context->max_pixels =
       std::int64_t{ladder::kMaxLongSide + 64} * std::int64_t{ladder::kMaxShortSide + 64};
@@ -91,25 +94,25 @@ Result<std::unique_ptr<VideoDecoder>> VideoDecoder::open(const media::Track& tra
   if (const int code = avcodec_open2(context.get(), codec, nullptr); code < 0)
     return std::unexpected(av_error(code, codec->name));
   return std::unique_ptr<VideoDecoder>(
-      new VideoDecoder(track, std::move(context), counters, std::move(device)));
+      new VideoDecoder(track, std::move(context), counters, std::move(out), std::move(device)));
 }
 
 VideoDecoder::VideoDecoder(const media::Track& track, ContextPtr context, Counters& counters,
-                           std::shared_ptr<HwDevice> device)
+                           OnPicture out, std::shared_ptr<HwDevice> device)
     : facts_(*track.video()),
       device_(std::move(device)),
       context_(std::move(context)),
-      counters_(counters) {}
+      counters_(counters),
+      out_(std::move(out)) {}
 
 void VideoDecoder::failed(int code) {
   ++counters_.decode_errors;
   broken_ = true;
   if (!device_ || code == AVERROR_INVALIDDATA) return;
-  if (++device_errors_ == kMaxDeviceErrors) device_error_ = av_error(code, context_->codec->name);
+  if (++device_errors_ == kMaxDeviceErrors) lost_ = av_error(code, context_->codec->name);
 }
 
-void VideoDecoder::decode(const media::Packet& packet, ladder::SegmentStart start,
-                          const OnPicture& out) {
+void VideoDecoder::decode(const media::Packet& packet, ladder::SegmentStart start) {
   const bool starts_segment = start == ladder::SegmentStart::yes;
   if (waits_for_sync_ && !packet.sync) {
     start_lost_ = start_lost_ || starts_segment;
@@ -133,25 +136,25 @@ void VideoDecoder::decode(const media::Packet& packet, ladder::SegmentStart star
   if (code == 0) {
     code = avcodec_send_packet(context_.get(), input.get());
     if (code == AVERROR(EAGAIN)) {  // its output is full: take that first
-      receive(out);
+      receive();
       code = avcodec_send_packet(context_.get(), input.get());
     }
   }
   if (code < 0) failed(code);
-  if (!broken_) receive(out);
-  if (broken_) flush(out);  // the good pictures before it are still inside
+  if (!broken_) receive();
+  if (broken_) flush();  // the good pictures before it are still inside
 }
 
-void VideoDecoder::flush(const OnPicture& out) {
+void VideoDecoder::flush() {
   avcodec_send_packet(context_.get(), nullptr);
-  receive(out);
+  receive();
   avcodec_flush_buffers(context_.get());
   start_lost_ = marks_.forget_before({INT64_MAX}) || start_lost_;
   waits_for_sync_ = true;
   broken_ = false;
 }
 
-void VideoDecoder::receive(const OnPicture& out) {
+void VideoDecoder::receive() {
   // After an error libavcodec goes on with the next packet that it holds; each is counted.
   while (true) {
     FramePtr frame = make_frame();
@@ -162,11 +165,11 @@ void VideoDecoder::receive(const OnPicture& out) {
       if (code != AVERROR_INVALIDDATA) return;  // it would come again
       continue;
     }
-    give(std::move(frame), out);
+    give(std::move(frame));
   }
 }
 
-void VideoDecoder::give(FramePtr frame, const OnPicture& out) {
+void VideoDecoder::give(FramePtr frame) {
   const media::Ticks pts{frame->pts};
   auto mark = marks_.take(pts);
   const bool is_whole =
@@ -183,14 +186,8 @@ void VideoDecoder::give(FramePtr frame, const OnPicture& out) {
   mark->starts_segment = std::exchange(start_lost_, false) || mark->starts_segment;
   number_ = mark->starts_segment ? 0 : number_ + 1;
   mark->number = number_;
-  // The track's facts have what the frame has not: SEI folded in, colour of the record.
-  const media::Colour& colour = facts_.colour;
-  if (colour.primaries != 2)
-    frame->color_primaries = static_cast<AVColorPrimaries>(colour.primaries);
-  if (colour.transfer != 2)
-    frame->color_trc = static_cast<AVColorTransferCharacteristic>(colour.transfer);
-  if (colour.matrix != 2) frame->colorspace = static_cast<AVColorSpace>(colour.matrix);
-  out({std::move(frame), *mark});
+  complete_colour(*frame, facts_);
+  out_({std::move(frame), *mark});
 }
 
 }  // namespace kapok::ffmpeg

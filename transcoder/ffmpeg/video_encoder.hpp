@@ -1,30 +1,16 @@
-// One rung's video encoder: pictures in, packets in mdat form to the sink. GOPs are closed, begin
-// where a mark starts a segment and nowhere else. Used by one thread (encoders have their own below
-// it).
+// Encoding by libavcodec, whose encoders have their own threads below the one that uses it.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "transcoder/ffmpeg/hw_device.hpp"
-#include "transcoder/ffmpeg/mark.hpp"
+#include "transcoder/ffmpeg/codecs.hpp"
 #include "transcoder/ladder/encoder_header.hpp"
-#include "transcoder/ladder/engine.hpp"
-#include "transcoder/ladder/plan.hpp"
 
 namespace kapok::ffmpeg {
 
-struct VideoRungSetup {
-  media::VideoRung rung;
-  media::TrackId id = 0;
-  media::Timescale timescale = 1;
-  media::Rational frame_rate;  // of the rung
-  unsigned threads = 1;
-  std::shared_ptr<HwDevice> device = {};  // that encodes; null: in software
-};
-
-class VideoEncoder {
+class VideoEncoder final : public PictureEncoder {
  public:
   // `first`: the picture that tells size, format and colour; `source`: mastering display and light,
   // kept where the picture is still HDR.
@@ -32,8 +18,8 @@ class VideoEncoder {
                                                     const media::VideoFacts& source,
                                                     ladder::RungSink& sink, RungCounters& counters);
 
-  Result<void> encode(Picture picture);
-  Result<void> finish();
+  Result<void> encode(Picture picture) override;
+  Result<void> finish() override;
 
  private:
   VideoEncoder(VideoRungSetup setup, ContextPtr context, ladder::RungSink& sink,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "transcoder/ffmpeg/video_decoder.hpp"
+
 namespace kapok::ffmpeg {
 
 namespace {
@@ -23,17 +25,18 @@ bool is_same_stream(const media::Track& a, const media::Track& b) {
 
 }  // namespace
 
-VideoLane::VideoLane(const media::Ladder& ladder, ladder::EngineOptions options,
-                     std::vector<Path> paths, ladder::RungSink& sink, Counters& counters,
+VideoLane::VideoLane(Setup setup, ladder::RungSink& sink, Counters& counters,
                      std::span<RungCounters> rungs)
-    : ladder_(ladder),
-      options_(options),
+    : ladder_(setup.ladder),
+      options_(setup.options),
       sink_(sink),
       counters_(counters),
       rungs_(rungs),
-      watch_(ladder.detect, sink),
-      paths_(std::move(paths)),
+      decoders_(setup.codecs),
+      encoders_(setup.codecs),
+      paths_(std::move(setup.paths)),
       device_watch_(std::make_unique<DeviceWatch>(paths_.front().fails_after)),
+      watch_(ladder_.detect, sink),
       device_(paths_.front().device),
       thread_([this] { run(); }) {}
 
@@ -63,25 +66,17 @@ void VideoLane::shed_if_late(const media::Packet& packet, media::Timescale times
     return;
   }
   if (shed_at_ && now - *shed_at_ < kShedAgainAfter) return;
-  const std::lock_guard lock(pipeline_mutex_);
+  const std::lock_guard lock(mutex_);
   if (pipeline_ && pipeline_->shed()) shed_at_ = now;
 }
 
 void VideoLane::run() {
-  const auto push_picture = [this](Picture picture) { push(std::move(picture)); };
   while (auto item = queue_.pop()) {
     if (device_watch_->has_failed()) leave_failed_device();
     if (auto* track = std::get_if<std::shared_ptr<const media::Track>>(&*item)) {
       change_track(std::move(*track));
     } else if (auto* source = std::get_if<ladder::SourcePacket>(&*item)) {
-      if (source->packet.duration.count > 0 && track_ && frame_rate_.numerator == 0)
-        frame_rate_ = {track_->timescale,
-                       static_cast<std::uint32_t>(source->packet.duration.count)};
-      if (decoder_)
-        decoder_->decode(source->packet, source->start, push_picture);
-      else
-        ++counters_.dropped;
-      if (decoder_ && decoder_->device_error()) device_watch_->failed(*decoder_->device_error());
+      decode(*source);
     } else {
       finish();
       if (const auto& done = std::get<ladder::Flush>(*item).done) done->set_value();
@@ -90,40 +85,90 @@ void VideoLane::run() {
   finish();
 }
 
+void VideoLane::decode(const ladder::SourcePacket& source) {
+  const media::Packet& packet = source.packet;
+  if (!decoder_) {
+    ++counters_.dropped;
+    return;
+  }
+  if (packet.duration.count > 0) {
+    const std::lock_guard lock(mutex_);
+    if (source_.frame_rate.numerator == 0)
+      source_.frame_rate = {source_.track->timescale,
+                            static_cast<std::uint32_t>(packet.duration.count)};
+  }
+  decoder_->decode(packet, source.start);
+  if (!decoder_->lost()) return;
+  if (decoder_->is_on_device())
+    device_watch_->failed(*decoder_->lost());
+  else
+    leave_failed_codecs(*decoder_->lost());
+}
+
+VideoLane::Source VideoLane::source() const {
+  const std::lock_guard lock(mutex_);
+  return source_;
+}
+
 void VideoLane::change_track(std::shared_ptr<const media::Track> track) {
-  const bool is_known = decoder_ && is_same_stream(*track, *track_);
-  if (is_known) {
-    track_ = std::move(track);
+  if (decoder_ && is_same_stream(*track, *source().track)) {
+    const std::lock_guard lock(mutex_);
+    source_.track = std::move(track);
     return;
   }
   finish();
   decoder_.reset();
-  track_ = std::move(track);
-  frame_rate_ = track_->video()->frame_rate;
+  {
+    const std::lock_guard lock(mutex_);
+    source_ = {.track = track, .frame_rate = track->video()->frame_rate};
+  }
   open_decoder();
 }
 
 void VideoLane::open_decoder() {
-  const Path& path = paths_.front();
-  const media::VideoFacts& facts = *track_->video();
+  auto made = make_decoder();
+  if (made) {
+    decoder_ = std::move(*made);
+  } else if (decoders_ != nullptr) {
+    sink_.notice(LogLevel::warn, "codec.replaced",
+                 fmt::format("{}; libavcodec decodes", made.error().message));
+    decoders_ = nullptr;
+    open_decoder();
+  } else if (decodes_on_device()) {
+    device_watch_->failed(made.error());
+    leave_failed_device();
+  } else {
+    sink_.notice(LogLevel::error, "source.refused", made.error().message);
+  }
+}
+
+bool VideoLane::decodes_on_device() const {
+  const Source now = source();
+  const media::VideoFacts& facts = *now.track->video();
   // What encoders for viewers make; studios' 4:2:2 is decoded in software.
   constexpr std::uint8_t k420 = 1;
   constexpr std::uint8_t kDeep = 10;
-  const Coding coding{track_->codec, facts.bit_depth > 8 ? kDeep : std::uint8_t{8}};
-  if (facts.chroma_format == k420 && path.can.decode(coding)) {
-    auto opened = VideoDecoder::open(*track_, options_.threads, counters_, path.opened);
-    if (opened) {
-      decoder_ = std::move(*opened);
-      return;
-    }
-    device_watch_->failed(opened.error());
-    return leave_failed_device();
-  }
-  auto opened = VideoDecoder::open(*track_, options_.threads, counters_);
-  if (opened)
-    decoder_ = std::move(*opened);
-  else
-    sink_.notice(LogLevel::error, "source.refused", opened.error().message);
+  const Coding coding{now.track->codec, facts.bit_depth > 8 ? kDeep : std::uint8_t{8}};
+  return facts.chroma_format == k420 && paths_.front().can.decode(coding);
+}
+
+Result<std::unique_ptr<PictureDecoder>> VideoLane::make_decoder() {
+  const Source now = source();
+  OnPicture out = [this](Picture picture) { push(std::move(picture)); };
+  if (decoders_ != nullptr)
+    return decoders_->decoder(now.track, options_.threads, counters_, std::move(out));
+  return VideoDecoder::open(*now.track, options_.threads, counters_, std::move(out),
+                            decodes_on_device() ? paths_.front().opened : nullptr);
+}
+
+void VideoLane::leave_failed_codecs(const Error& error) {
+  sink_.notice(LogLevel::error, "device.failed",
+               fmt::format("{}; libavcodec goes on at the next segment", error.message));
+  decoder_.reset();
+  end_pipeline();
+  skips_to_start_ = true;
+  decoders_ = nullptr;
+  open_decoder();
 }
 
 void VideoLane::leave_failed_device() {
@@ -134,37 +179,38 @@ void VideoLane::leave_failed_device() {
                fmt::format("{}: {}; {} goes on at the next segment", label_of(failed),
                            device_watch_->reason(), label_of(next)));
   // What it still holds is lost; rungs in software come out whole.
-  if (pipeline_) pipeline_->finish();
+  end_pipeline();
   {
-    const std::lock_guard lock(pipeline_mutex_);
-    pipeline_.reset();
-    pictures_.reset();
+    const std::lock_guard lock(mutex_);
     device_ = next.device;
   }
   device_watch_ = std::make_unique<DeviceWatch>(next.fails_after);
   skips_to_start_ = true;
   const bool decodes_elsewhere = !decoder_ || decoder_->is_on_device() || !next.can.decodes.empty();
-  if (!track_ || !decodes_elsewhere) return;
+  if (!source().track || !decodes_elsewhere) return;
   decoder_.reset();
   open_decoder();
 }
 
 std::string VideoLane::device() const {
-  const std::lock_guard lock(pipeline_mutex_);
+  const std::lock_guard lock(mutex_);
   return word_of(device_);
 }
 
 void VideoLane::push(Picture picture) {
+  const Source now = source();
+  const media::Timescale timescale = now.track->timescale;
   if (const auto seen = in_memory(*picture.frame))
-    watch_.look(**seen, media::to_microseconds(picture.mark.pts, track_->timescale),
-                media::to_microseconds(picture.mark.duration, track_->timescale));
+    watch_.look(**seen, media::to_microseconds(picture.mark.pts, timescale),
+                media::to_microseconds(picture.mark.duration, timescale));
   if (skips_to_start_ && !picture.mark.starts_segment) return;
   skips_to_start_ = false;
   const AVFrame& frame = *picture.frame;
-  media::VideoFacts facts = facts_of(frame, *track_->video());
-  facts.frame_rate = frame_rate_;
+  media::VideoFacts facts = facts_of(frame, *now.track->video());
+  facts.frame_rate = now.frame_rate;
   const void* pool = is_on_device(frame) ? frame.hw_frames_ctx->data : nullptr;
-  if (!pictures_ || !needs_same_pipeline(facts, *pictures_) || pool != pool_) {
+  if (!pictures_ || !needs_same_pipeline(facts, *pictures_) || frame.format != format_ ||
+      pool != pool_) {
     if (pipeline_) {
       if (!needs_same_pipeline(facts, *pictures_))
         sink_.notice(LogLevel::info, "source.changed",
@@ -172,13 +218,14 @@ void VideoLane::push(Picture picture) {
       pipeline_->finish();
       picture.mark.starts_segment = true;  // for encoders that begin here
     }
-    rebuild(facts, frame);
+    rebuild(facts, frame, timescale);
   }
   pipeline_->push(std::move(picture),
                   queue_.span() < kRoomBelow ? ladder::Room::yes : ladder::Room::no);
 }
 
-void VideoLane::rebuild(const media::VideoFacts& facts, const AVFrame& first) {
+void VideoLane::rebuild(const media::VideoFacts& facts, const AVFrame& first,
+                        media::Timescale timescale) {
   const bool in_memory = !is_on_device(first);
   if (in_memory && decoder_->is_on_device() && !std::exchange(told_of_memory_, true))
     sink_.notice(LogLevel::info, "device.decoding_in_software",
@@ -187,23 +234,29 @@ void VideoLane::rebuild(const media::VideoFacts& facts, const AVFrame& first) {
       std::make_shared<Pipeline>(ladder_,
                                  PipelineSetup{.source = facts,
                                                .decoded = in_memory ? Place::memory : Place::device,
-                                               .timescale = track_->timescale,
+                                               .timescale = timescale,
                                                .threads = options_.threads,
                                                .path = &paths_.front(),
                                                .watch = device_watch_.get(),
+                                               .codecs = encoders_,
                                                .pace = options_.pace},
                                  sink_, rungs_);
-  const std::lock_guard lock(pipeline_mutex_);
+  const std::lock_guard lock(mutex_);
   pipeline_ = std::move(made);
   pictures_ = facts;
+  format_ = first.format;
   pool_ = in_memory ? nullptr : first.hw_frames_ctx->data;
 }
 
 void VideoLane::finish() {
-  if (decoder_) decoder_->flush([this](Picture picture) { push(std::move(picture)); });
+  if (decoder_) decoder_->flush();
   watch_.end();
+  end_pipeline();
+}
+
+void VideoLane::end_pipeline() {
   if (pipeline_) pipeline_->finish();
-  const std::lock_guard lock(pipeline_mutex_);
+  const std::lock_guard lock(mutex_);
   pipeline_.reset();
   pictures_.reset();
 }

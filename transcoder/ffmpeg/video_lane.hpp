@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "transcoder/ffmpeg/codecs.hpp"
 #include "transcoder/ffmpeg/pipeline.hpp"
 #include "transcoder/ffmpeg/watch.hpp"
 #include "transcoder/ladder/packet_queue.hpp"
@@ -25,9 +26,13 @@ class VideoLane {
   // What was left out comes back while fewer wait than that.
   static constexpr std::chrono::milliseconds kRoomBelow{300};
 
-  // `paths`: the best first, the last one software.
-  VideoLane(const media::Ladder& ladder, ladder::EngineOptions options, std::vector<Path> paths,
-            ladder::RungSink& sink, Counters& counters, std::span<RungCounters> rungs);
+  struct Setup {
+    const media::Ladder& ladder;
+    ladder::EngineOptions options;
+    std::vector<Path> paths;  // the best first, the last one software
+    const Codecs* codecs;     // null: libavcodec
+  };
+  VideoLane(Setup setup, ladder::RungSink& sink, Counters& counters, std::span<RungCounters> rungs);
   ~VideoLane();
   VideoLane(const VideoLane&) = delete;
   VideoLane& operator=(const VideoLane&) = delete;
@@ -42,13 +47,23 @@ class VideoLane {
 
  private:
   void run();
+  void decode(const ladder::SourcePacket& source);
   void change_track(std::shared_ptr<const media::Track> track);
+  bool decodes_on_device() const;
   void open_decoder();
+  Result<std::unique_ptr<PictureDecoder>> make_decoder();
   void leave_failed_device();
-  void push(Picture picture);
+  void leave_failed_codecs(const Error& error);
+  void push(Picture picture);  // on the decoder's thread
   void finish();
-  void rebuild(const media::VideoFacts& facts, const AVFrame& first);
+  void end_pipeline();
+  void rebuild(const media::VideoFacts& facts, const AVFrame& first, media::Timescale timescale);
   void shed_if_late(const media::Packet& packet, media::Timescale timescale);
+  struct Source {
+    std::shared_ptr<const media::Track> track;
+    media::Rational frame_rate;
+  };
+  Source source() const;
 
   const media::Ladder& ladder_;
   ladder::EngineOptions options_;
@@ -60,19 +75,23 @@ class VideoLane {
   std::optional<std::chrono::nanoseconds> shed_at_;  // likewise, media time
 
   // Of run():
-  std::shared_ptr<const media::Track> track_;
-  std::unique_ptr<VideoDecoder> decoder_;
-  PictureWatch watch_;
+  std::unique_ptr<PictureDecoder> decoder_;
+  const Codecs* decoders_;   // null: libavcodec's
+  const Codecs* encoders_;   // likewise
   std::vector<Path> paths_;  // the one in use, then those for when it fails
   std::unique_ptr<DeviceWatch> device_watch_;
+  // Of push():
+  PictureWatch watch_;
   std::optional<media::VideoFacts> pictures_;  // what pipeline_ is for
+  int format_ = 0;                             // likewise
   const void* pool_ = nullptr;                 // likewise: where on the device they lie, if there
   bool skips_to_start_ = false;                // a new path begins where a segment does
   bool told_of_memory_ = false;
-  media::Rational frame_rate_;
-  // A mutex: who gives packets sheds while the lane's thread waits for a slow encoder.
-  mutable std::mutex pipeline_mutex_;
-  media::DeviceId device_;  // under it too
+  // A mutex: who gives packets sheds while the lane's thread waits for a slow encoder, and a
+  // decoder may have a thread of its own.
+  mutable std::mutex mutex_;
+  Source source_;           // under it
+  media::DeviceId device_;  // likewise
   std::shared_ptr<Pipeline> pipeline_;
   std::thread thread_;
 };

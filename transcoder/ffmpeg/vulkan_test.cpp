@@ -49,9 +49,9 @@ void make(const Clip& clip, std::vector<media::VideoRung> rungs, std::vector<Pat
   ladder.name = "test";
   ladder.device = "vulkan";
   ladder.video = std::move(rungs);
-  const auto engine =
-      make_engine(ladder, {.pace = ladder::Pace::file, .threads = 2}, made.sink, std::move(paths))
-          .value();
+  const auto engine = make_engine(ladder, {.pace = ladder::Pace::file, .threads = 2}, made.sink,
+                                  {.paths = std::move(paths)})
+                          .value();
   EXPECT_EQ(engine->stats().device, "vulkan:0");
   feed(*engine, clip);
   engine->drain();

@@ -18,10 +18,6 @@ constexpr Decoder kDecoders[] = {
     {"software", Codec::avc, "avdec_h264", "max-threads={threads}"},
     {"software", Codec::hevc, "avdec_h265", "max-threads={threads}"},
     {"software", Codec::av1, "av1dec", ""},
-    {"software", Codec::aac, "avdec_aac", ""},
-    {"software", Codec::ac3, "avdec_ac3", ""},
-    {"software", Codec::eac3, "avdec_eac3", ""},
-    {"software", Codec::opus, "opusdec", ""},
 };
 
 // No key frames but those asked for, and closed GOPs. A hardware encoder's highest distance between
@@ -56,13 +52,6 @@ constexpr Encoder kEncoders[] = {
      "usage-profile=realtime cpu-used={preset} end-usage=cbr target-bitrate={kbit} "
      "buf-sz={vbv_ms} buf-initial-sz={vbv_ms} buf-optimal-sz={vbv_ms} lag-in-frames=0 "
      "keyframe-mode=auto keyframe-max-dist=1073741824 threads={threads}"},
-};
-
-// libavcodec's begins with a frame of nothing, VisualOn's with a frame and its filters' 576
-// samples.
-constexpr AudioEncoderElement kAudioEncoders[] = {
-    {Codec::aac, "avenc_aac", 1024, 6},
-    {Codec::aac, "voaacenc", 1600, 2},
 };
 
 // [x265 docs, cli.rst: --master-display, --max-cll]
@@ -104,9 +93,6 @@ std::span<const Decoder> decoders() {
 std::span<const Encoder> encoders() {
   return kEncoders;
 }
-std::span<const AudioEncoderElement> audio_encoders() {
-  return kAudioEncoders;
-}
 
 std::string encoder_text(const Encoder& encoder, const EncoderSetup& setup) {
   constexpr std::uint32_t kKilo = 1000;
@@ -137,11 +123,6 @@ std::string_view parser_of(media::Codec codec) {
       return "h265parse";
     case Codec::av1:
       return "av1parse";
-    case Codec::aac:
-      return "aacparse";
-    case Codec::ac3:
-    case Codec::eac3:
-      return "ac3parse";
     default:
       return "";
   }
@@ -156,7 +137,7 @@ std::string coded_caps(media::Codec codec) {
     case Codec::av1:
       return "video/x-av1,stream-format=obu-stream,alignment=tu";
     default:
-      return "audio/mpeg,mpegversion=4,stream-format=raw";
+      return "";
   }
 }
 

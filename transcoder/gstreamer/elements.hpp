@@ -22,17 +22,9 @@ struct Encoder {
   std::string_view settings;  // with the fields of encoder_text()
 };
 
-struct AudioEncoderElement {
-  media::Codec codec;
-  std::string_view element;
-  std::int64_t delay;  // samples by which what comes out is late
-  std::uint8_t max_channels;
-};
-
 // The best first: devices in order, software last.
 std::span<const Decoder> decoders();
 std::span<const Encoder> encoders();
-std::span<const AudioEncoderElement> audio_encoders();
 
 struct EncoderSetup {
   media::VideoRung rung;
@@ -40,7 +32,7 @@ struct EncoderSetup {
   bool is_hdr = false;
   unsigned threads = 1;
 };
-// From pictures of format_of() to what parser_text() takes, as gst-launch-1.0 reads it.
+// From I420 or I420_10LE to what parser_of() takes, as gst-launch-1.0 reads it.
 std::string encoder_text(const Encoder& encoder, const EncoderSetup& setup);
 // From a codec's packets to frames in system memory.
 std::string decoder_text(const Decoder& decoder, unsigned threads);

@@ -17,18 +17,10 @@ constexpr const char* kPlugins[] = {"coreelements",
                                     "app",
                                     "videoparsersbad",
                                     "videoconvertscale",
-                                    "deinterlace",
                                     "libav",
                                     "x264",
                                     "x265",
                                     "aom",
-                                    "audioparsers",
-                                    "audioconvert",
-                                    "audioresample",
-                                    "voaacenc",
-                                    "faad",
-                                    "a52dec",
-                                    "opus",
                                     "nvcodec",
                                     "va",
                                     "qsv"};
@@ -66,8 +58,9 @@ void initialise() {
   });
 }
 
-void load_all_plugins() {
+void list_all_plugins() {
   initialise();
+  gst_registry_fork_set_enabled(TRUE);
   GstRegistry* registry = gst_registry_get();
   gst_registry_scan_path(registry, folder().c_str());
   const char* more = std::getenv("GST_PLUGIN_PATH");  // NOLINT(concurrency-mt-unsafe)
@@ -77,6 +70,7 @@ void load_all_plugins() {
     if (end != 0) gst_registry_scan_path(registry, std::string(paths.substr(0, end)).c_str());
     paths.remove_prefix(std::min(end + 1, paths.size()));
   }
+  gst_registry_fork_set_enabled(FALSE);
 }
 
 bool has_element(const std::string& name) {

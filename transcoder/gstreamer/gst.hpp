@@ -36,8 +36,10 @@ using SamplePtr = std::unique_ptr<GstSample, Deleter>;
 using ErrorPtr = std::unique_ptr<GError, Deleter>;
 
 void initialise();
-// Every plugin that is installed, for elements that only an operator knows of. Takes a second.
-void load_all_plugins();
+// What every installed plugin has, for elements that only an operator knows of. GStreamer's own
+// scanner looks, in a process of its own (some plugins start threads as soon as they are loaded);
+// here a plugin is loaded with the first element of its. Takes a second.
+void list_all_plugins();
 bool has_element(const std::string& name);
 
 CapsPtr caps_of(const std::string& text);  // our own text

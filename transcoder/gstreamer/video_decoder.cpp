@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "transcoder/gstreamer/frame.hpp"
+
 namespace kapok::gstreamer {
 
 namespace {
@@ -10,9 +12,9 @@ namespace {
 // Small beside pictures; the lane's queue before it is the one that is bounded in time.
 constexpr std::size_t kQueuedPackets = 4;
 
-bool is_oversized(const media::VideoFacts& facts) {
-  return std::max(facts.width, facts.height) > ladder::kMaxLongSide ||
-         std::min(facts.width, facts.height) > ladder::kMaxShortSide;
+bool is_oversized(int width, int height) {
+  return std::max(width, height) > static_cast<int>(ladder::kMaxLongSide) ||
+         std::min(width, height) > static_cast<int>(ladder::kMaxShortSide);
 }
 
 std::string_view coded_name(media::Codec codec) {
@@ -23,46 +25,44 @@ std::string_view coded_name(media::Codec codec) {
       return "video/x-h265,stream-format=hvc1,alignment=au";
     case media::Codec::av1:
       return "video/x-av1,stream-format=obu-stream,alignment=tu";
-    case media::Codec::aac:
-      return "audio/mpeg,mpegversion=4,stream-format=raw,framed=true";
-    case media::Codec::ac3:
-      return "audio/x-ac3,framed=true";
-    case media::Codec::eac3:
-      return "audio/x-eac3,framed=true";
-    case media::Codec::opus:
-      return "audio/x-opus,channel-mapping-family=0";
     default:
       return "";
   }
 }
 
-}  // namespace
-
+// What a decoder is told of a track.
 Result<CapsPtr> coded_caps_of(const media::Track& track) {
   const std::string_view name = coded_name(track.codec);
-  if (name.empty())
-    return fail(Errc::unsupported, "{} cannot be decoded here", name_of(track.codec));
+  const media::VideoFacts* facts = track.video();
+  if (name.empty() || facts == nullptr)
+    return fail(Errc::unsupported, "GStreamer gets no {} from us", name_of(track.codec));
   CapsPtr caps = caps_of(std::string(name));
-  // What these begin with says the rest.
-  const bool has_record = track.video() != nullptr || track.codec == media::Codec::aac;
-  if (has_record && !track.config.empty()) {
+  if (!track.config.empty()) {
     const BufferPtr config(gst_buffer_new_memdup(track.config.data(), track.config.size()));
     gst_caps_set_simple(caps.get(), "codec_data", GST_TYPE_BUFFER, config.get(), nullptr);
   }
-  if (const auto* facts = track.video())
-    gst_caps_set_simple(caps.get(), "width", G_TYPE_INT, static_cast<int>(facts->width), "height",
-                        G_TYPE_INT, static_cast<int>(facts->height), nullptr);
-  if (const auto* facts = track.audio())
-    gst_caps_set_simple(caps.get(), "rate", G_TYPE_INT, static_cast<int>(facts->sample_rate),
-                        "channels", G_TYPE_INT, static_cast<int>(facts->channels), nullptr);
+  gst_caps_set_simple(caps.get(), "width", G_TYPE_INT, static_cast<int>(facts->width), "height",
+                      G_TYPE_INT, static_cast<int>(facts->height), nullptr);
   return caps;
 }
 
+}  // namespace
+
 VideoDecoder::VideoDecoder(std::shared_ptr<const media::Track> track, std::string text,
-                           Counters& counters, OnDecoded out)
+                           ffmpeg::Counters& counters, ffmpeg::OnPicture out)
     : track_(std::move(track)), text_(std::move(text)), counters_(counters), out_(std::move(out)) {}
 
-Result<void> VideoDecoder::open() {
+Result<std::unique_ptr<VideoDecoder>> VideoDecoder::open(std::shared_ptr<const media::Track> track,
+                                                         std::string text,
+                                                         ffmpeg::Counters& counters,
+                                                         ffmpeg::OnPicture out) {
+  std::unique_ptr<VideoDecoder> made(
+      new VideoDecoder(std::move(track), std::move(text), counters, std::move(out)));
+  KAPOK_TRY(made->open_pipe());
+  return made;
+}
+
+Result<void> VideoDecoder::open_pipe() {
   // Frames in memory that every element reads: a decoder on a device copies them down.
   Pipe::Setup setup{.text = text_,
                     .after = {},
@@ -70,11 +70,11 @@ Result<void> VideoDecoder::open() {
                     .out = caps_of("video/x-raw"),
                     .queued = kQueuedPackets};
   pipe_ = KAPOK_TRY(Pipe::open(std::move(setup), [this](GstSample& sample) { give(sample); }));
+  times_.reset();
   return {};
 }
 
-Result<void> VideoDecoder::decode(const media::Packet& packet, ladder::SegmentStart start,
-                                  const Times& times) {
+void VideoDecoder::decode(const media::Packet& packet, ladder::SegmentStart start) {
   const bool starts_segment = start == ladder::SegmentStart::yes;
   const bool is_dropped = waits_for_sync_ && !packet.sync;
   if (is_dropped || packet.payload.empty()) {
@@ -82,20 +82,27 @@ Result<void> VideoDecoder::decode(const media::Packet& packet, ladder::SegmentSt
     waits_for_sync_ = true;
     // Pictures of before are still to come out: the one behind this packet starts the segment.
     if (starts_segment) add_mark(packet, starts_segment);
-    return {};
+    return;
   }
+  // A clock that ran backwards without a word: what was before is finished.
+  if (times_ && times_->at(std::min(packet.pts, packet.dts)).count() < 0) flush();
   if (!pipe_) {
-    times_ = times;
-    KAPOK_TRY(open());
+    if (const auto opened = open_pipe(); !opened) return failed(opened.error());
   }
   waits_for_sync_ = false;
   add_mark(packet, starts_segment);
+  if (const auto pushed = push(packet); !pushed) return failed(pushed.error());
+  const std::lock_guard lock(mutex_);
+  if (unreadable_) lost_ = unreadable_;
+}
+
+Result<void> VideoDecoder::push(const media::Packet& packet) {
+  if (!times_) times_ = Times{.base = packet.pts, .timescale = track_->timescale};
   BufferPtr buffer = wrap(packet.payload.bytes(), std::make_shared<const Buffer>(packet.payload));
-  GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(times.at(packet.pts).count());
-  GST_BUFFER_DTS(buffer.get()) = static_cast<GstClockTime>(times.at(packet.dts).count());
+  GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(times_->at(packet.pts).count());
+  GST_BUFFER_DTS(buffer.get()) = static_cast<GstClockTime>(times_->at(packet.dts).count());
   if (!packet.sync) GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DELTA_UNIT);
-  if (!pipe_->push(std::move(buffer))) failed();
-  return {};
+  return pipe_->push(std::move(buffer));
 }
 
 void VideoDecoder::add_mark(const media::Packet& packet, bool starts_segment) {
@@ -106,48 +113,64 @@ void VideoDecoder::add_mark(const media::Packet& packet, bool starts_segment) {
               .starts_segment = starts_segment});
 }
 
-// A decoder that gave up: a new one takes its place where decoding can start.
-void VideoDecoder::failed() {
+// A pipeline that gave up: a new one takes its place where decoding can start.
+void VideoDecoder::failed(const Error& error) {
   pipe_.reset();
-  const std::lock_guard lock(mutex_);
   ++counters_.decode_errors;
+  forget_marks();
+  if (++failures_ == kMaxFailures) lost_ = error;
+}
+
+void VideoDecoder::forget_marks() {
+  const std::lock_guard lock(mutex_);
   start_lost_ = marks_.forget_before({INT64_MAX}) || start_lost_;
   waits_for_sync_ = true;
 }
 
 void VideoDecoder::flush() {
   if (!pipe_) return;
-  if (!pipe_->finish()) return failed();
+  if (const auto done = pipe_->finish(); !done) return failed(done.error());
   pipe_.reset();
-  const std::lock_guard lock(mutex_);
   counters_.decode_errors += marks_.size();
-  start_lost_ = marks_.forget_before({INT64_MAX}) || start_lost_;
-  waits_for_sync_ = true;
+  forget_marks();
+}
+
+// Of a picture that is to go on.
+std::optional<ffmpeg::Mark> VideoDecoder::mark_of(GstSample& sample, const AVFrame* frame) {
+  const std::lock_guard lock(mutex_);
+  const auto at = running_time(sample, GST_BUFFER_PTS(gst_sample_get_buffer(&sample)));
+  std::optional<ffmpeg::Mark> mark;
+  if (at) mark = marks_.take(times_->ticks(*at));
+  if (!mark || frame == nullptr || is_oversized(frame->width, frame->height)) {
+    ++counters_.decode_errors;  // a picture out of order, twice, or one that lied about its size
+    return std::nullopt;
+  }
+  ++counters_.decoded;
+  failures_ = 0;
+  const std::size_t waiting = marks_.size();
+  start_lost_ = marks_.forget_before(mark->pts) || start_lost_;
+  counters_.decode_errors += waiting - marks_.size();  // they never gave a picture
+  mark->starts_segment = std::exchange(start_lost_, false) || mark->starts_segment;
+  number_ = mark->starts_segment ? 0 : number_ + 1;
+  mark->number = number_;
+  return mark;
 }
 
 void VideoDecoder::give(GstSample& sample) {
   GstBuffer* buffer = gst_sample_get_buffer(&sample);
   const GstCaps* caps = gst_sample_get_caps(&sample);
-  const auto at = running_time(sample, GST_BUFFER_PTS(buffer));
-  std::optional<Mark> mark;
-  {
+  auto frame =
+      caps == nullptr ? Result<ffmpeg::FramePtr>(ffmpeg::FramePtr()) : frame_of(*buffer, *caps);
+  if (!frame) {
     const std::lock_guard lock(mutex_);
-    if (at) mark = marks_.take(times_.ticks(*at));
-    if (!mark || caps == nullptr || is_oversized(facts_of(*caps, *track_->video()))) {
-      ++counters_.decode_errors;  // a picture out of order, twice, or one that lied about its size
-      return;
-    }
-    if (GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_CORRUPTED)) ++counters_.decode_errors;
-    ++counters_.decoded;
-    const std::size_t waiting = marks_.size();
-    start_lost_ = marks_.forget_before(mark->pts) || start_lost_;
-    counters_.decode_errors += waiting - marks_.size();  // they never gave a picture
-    mark->starts_segment = std::exchange(start_lost_, false) || mark->starts_segment;
-    number_ = mark->starts_segment ? 0 : number_ + 1;
-    mark->number = number_;
+    unreadable_ = frame.error();
   }
-  Picture picture{BufferPtr(gst_buffer_ref(buffer)), *mark};
-  out_(std::move(picture), *caps);
+  const auto mark = mark_of(sample, frame ? frame->get() : nullptr);
+  if (!mark) return;
+  if (GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_CORRUPTED)) ++counters_.decode_errors;
+  (*frame)->pts = mark->pts.count;
+  ffmpeg::complete_colour(**frame, *track_->video());
+  out_({std::move(*frame), *mark});
 }
 
 }  // namespace kapok::gstreamer

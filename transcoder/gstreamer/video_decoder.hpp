@@ -1,54 +1,58 @@
-// One video track to pictures. Broken packets are counted, a decoder that fails begins anew at the
-// next sync packet; pictures come out in order of pts, each once, on a thread of the pipeline's.
-// decode() and flush() are of one thread.
+// Decoding by an element of GStreamer's. A pipeline that fails begins anew at the next sync packet;
+// pictures come out on a thread of the pipeline's.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 
-#include "server/media/packet.hpp"
-#include "transcoder/gstreamer/picture.hpp"
+#include "transcoder/ffmpeg/codecs.hpp"
 #include "transcoder/gstreamer/pipe.hpp"
-#include "transcoder/ladder/engine.hpp"
 
 namespace kapok::gstreamer {
 
-// The caps are those of the picture's frame.
-using OnDecoded = std::function<void(Picture, const GstCaps&)>;
-
-// What a decoder is told of a track. Errors: unsupported.
-Result<CapsPtr> coded_caps_of(const media::Track& track);
-
-class VideoDecoder {
+class VideoDecoder final : public ffmpeg::PictureDecoder {
  public:
-  // `text`: decoder_text().
-  VideoDecoder(std::shared_ptr<const media::Track> track, std::string text, Counters& counters,
-               OnDecoded out);
+  // `text`: decoder_text(). Errors: unsupported (the pipeline does not come to be).
+  static Result<std::unique_ptr<VideoDecoder>> open(std::shared_ptr<const media::Track> track,
+                                                    std::string text, ffmpeg::Counters& counters,
+                                                    ffmpeg::OnPicture out);
 
-  // Errors: the pipeline does not come to be.
-  Result<void> decode(const media::Packet& packet, ladder::SegmentStart start, const Times& times);
-  // Gives everything that is held back. What follows begins at a sync packet.
-  void flush();
+  void decode(const media::Packet& packet, ladder::SegmentStart start) override;
+  void flush() override;
+  // Its pictures are in memory, wherever they were decoded.
+  bool is_on_device() const override { return false; }
+  const std::optional<Error>& lost() const override { return lost_; }
 
  private:
-  Result<void> open();
+  // So often a broken bitstream may end a pipeline without a picture between.
+  static constexpr unsigned kMaxFailures = 4;
+
+  VideoDecoder(std::shared_ptr<const media::Track> track, std::string text,
+               ffmpeg::Counters& counters, ffmpeg::OnPicture out);
+  Result<void> open_pipe();
+  Result<void> push(const media::Packet& packet);
   void add_mark(const media::Packet& packet, bool starts_segment);
-  void failed();
+  void failed(const Error& error);
+  void forget_marks();
   void give(GstSample& sample);
+  std::optional<ffmpeg::Mark> mark_of(GstSample& sample, const AVFrame* frame);
 
   std::shared_ptr<const media::Track> track_;
   std::string text_;
-  Counters& counters_;
-  OnDecoded out_;
-  Times times_;
+  ffmpeg::Counters& counters_;
+  ffmpeg::OnPicture out_;
+  std::optional<Times> times_;  // of pipe_
   bool waits_for_sync_ = true;
+  std::optional<Error> lost_;
   // A mutex: pictures come out on a thread of the pipeline's.
   std::mutex mutex_;
-  Marks marks_;
+  ffmpeg::Marks marks_;
+  std::optional<Error> unreadable_;
   bool start_lost_ = false;  // a segment's first packet gave no picture: the next one starts it
   std::uint32_t number_ = 0;
+  unsigned failures_ = 0;       // since the last picture
   std::unique_ptr<Pipe> pipe_;  // the last member: it ends first
 };
 

@@ -4,14 +4,15 @@
 
 #include "server/media/av1.hpp"
 #include "server/media/describe.hpp"
-#include "transcoder/gstreamer/annex_b.hpp"
+#include "transcoder/gstreamer/frame.hpp"
 #include "transcoder/ladder/encoder_header.hpp"
+#include "transcoder/ladder/sample_nals.hpp"
 
 namespace kapok::gstreamer {
 
 Result<std::unique_ptr<VideoEncoder>> VideoEncoder::open(VideoEncoderSetup setup,
                                                          ladder::RungSink& sink,
-                                                         RungCounters& counters) {
+                                                         ffmpeg::RungCounters& counters) {
   const media::Codec codec = setup.rung.codec;
   Pipe::Setup pipe{.text = setup.text,
                    .after = std::string(parser_of(codec)),
@@ -23,7 +24,8 @@ Result<std::unique_ptr<VideoEncoder>> VideoEncoder::open(VideoEncoderSetup setup
   return made;
 }
 
-VideoEncoder::VideoEncoder(VideoEncoderSetup setup, ladder::RungSink& sink, RungCounters& counters)
+VideoEncoder::VideoEncoder(VideoEncoderSetup setup, ladder::RungSink& sink,
+                           ffmpeg::RungCounters& counters)
     : setup_(std::move(setup)), sink_(sink), counters_(counters) {}
 
 Result<void> VideoEncoder::failure() const {
@@ -32,14 +34,19 @@ Result<void> VideoEncoder::failure() const {
   return {};
 }
 
-Result<void> VideoEncoder::encode(Picture picture) {
+Result<void> VideoEncoder::encode(ffmpeg::Picture picture) {
   KAPOK_TRY(failure());
+  const ffmpeg::Mark& mark = picture.mark;
+  if (!times_) times_ = Times{.base = mark.pts, .timescale = setup_.timescale};
+  BufferPtr buffer = KAPOK_TRY(buffer_of(*picture.frame));
+  const auto at = times_->at(mark.pts);
+  GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(at.count());
   {
     const std::lock_guard lock(mutex_);
-    marks_.add(picture.mark);
+    marks_.add(mark);
   }
-  if (picture.mark.starts_segment) pipe_->force_key_unit(setup_.times.at(picture.mark.pts));
-  return pipe_->push(std::move(picture.buffer));
+  if (mark.starts_segment) pipe_->force_key_unit(at);
+  return pipe_->push(std::move(buffer));
 }
 
 Result<void> VideoEncoder::finish() {
@@ -68,7 +75,7 @@ Result<void> VideoEncoder::give(GstSample& sample) {
   KAPOK_TRY(announced);
   // An encoder's flag may lie; here it stands in the bitstream.
   packet.sync = media::is_sync(*track_, packet.payload.bytes());
-  if (packet.sync) packet.payload = with_sei(std::move(packet.payload), sei_);
+  if (packet.sync) packet.payload = ladder::with_sei(std::move(packet.payload), sei_);
   ++counters_.encoded;
   sink_.packet(setup_.rung.name, std::move(packet));
   return {};
@@ -80,12 +87,12 @@ Result<media::Packet> VideoEncoder::read(GstSample& sample) {
   if (!pts) return fail(Errc::internal, "the encoder made a packet without a time");
   media::Packet packet;
   packet.track = setup_.id;
-  packet.pts = setup_.times.ticks(*pts);
+  packet.pts = times_->ticks(*pts);
   packet.dts = packet.pts;
   // A temporal unit of AV1 shows one frame, so both orders are one.
   const auto dts = running_time(sample, GST_BUFFER_DTS(buffer));
   if (dts && setup_.rung.codec != media::Codec::av1)
-    packet.dts = std::min(packet.pts, setup_.times.ticks(*dts));
+    packet.dts = std::min(packet.pts, times_->ticks(*dts));
   const std::lock_guard lock(mutex_);
   const auto mark = marks_.take(packet.pts);
   if (!mark) return fail(Errc::internal, "the encoder made a packet of no frame");
@@ -96,12 +103,14 @@ Result<media::Packet> VideoEncoder::read(GstSample& sample) {
 
 Result<void> VideoEncoder::announce(const media::Packet& first, ByteSpan coded) {
   const media::VideoRung& rung = setup_.rung;
-  const bool is_av1 = rung.codec == media::Codec::av1;
-  const Bytes units = is_av1 ? Bytes(coded.begin(), coded.end()) : length_prefixed(coded);
+  const Bytes units =
+      rung.codec == media::Codec::av1
+          ? Bytes(coded.begin(), coded.end())
+          : ladder::length_prefixed(rung.codec, coded, ladder::ParameterSetsIn::keep);
   auto header = KAPOK_TRY(ladder::read_header(rung.codec, units));
   const auto track = KAPOK_TRY(media::describe_track({.id = first.track,
                                                       .codec = rung.codec,
-                                                      .timescale = setup_.times.timescale,
+                                                      .timescale = setup_.timescale,
                                                       .config = std::move(header.config),
                                                       .language = {}}));
   media::Track described = *media::enriched(track, units);
@@ -123,7 +132,8 @@ Result<void> VideoEncoder::announce(const media::Packet& first, ByteSpan coded) 
 Buffer VideoEncoder::payload_of(ByteSpan coded) const {
   if (setup_.rung.codec == media::Codec::av1)
     return media::av1::without_delimiters(Buffer::copy_of(coded));
-  return Buffer(sample_of(setup_.rung.codec, coded));
+  return Buffer(
+      ladder::length_prefixed(setup_.rung.codec, coded, ladder::ParameterSetsIn::leave_out));
 }
 
 }  // namespace kapok::gstreamer

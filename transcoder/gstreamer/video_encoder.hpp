@@ -1,5 +1,4 @@
-// One rung's video encoder: pictures in, packets in mdat form to the sink. GOPs are closed, begin
-// where a mark starts a segment and nowhere else. encode() and finish() are of one thread.
+// Encoding by a graph of GStreamer's elements; packets come out on a thread of its pipeline's.
 #pragma once
 
 #include <memory>
@@ -7,32 +6,32 @@
 #include <optional>
 #include <string>
 
+#include "transcoder/ffmpeg/codecs.hpp"
 #include "transcoder/gstreamer/elements.hpp"
-#include "transcoder/gstreamer/picture.hpp"
 #include "transcoder/gstreamer/pipe.hpp"
-#include "transcoder/ladder/engine.hpp"
 
 namespace kapok::gstreamer {
 
 struct VideoEncoderSetup {
   media::VideoRung rung;
   media::TrackId id = 0;
-  Times times;
+  media::Timescale timescale = 1;
   media::Rational frame_rate;  // of the rung
   std::string text;            // of the encoder: encoder_text(), or an operator's
   CapsPtr pictures;            // of what is encoded
 };
 
-class VideoEncoder {
+class VideoEncoder final : public ffmpeg::PictureEncoder {
  public:
+  // Errors: config (the graph cannot be made).
   static Result<std::unique_ptr<VideoEncoder>> open(VideoEncoderSetup setup, ladder::RungSink& sink,
-                                                    RungCounters& counters);
+                                                    ffmpeg::RungCounters& counters);
   // An error is what failed since the last call, too.
-  Result<void> encode(Picture picture);
-  Result<void> finish();
+  Result<void> encode(ffmpeg::Picture picture) override;
+  Result<void> finish() override;
 
  private:
-  VideoEncoder(VideoEncoderSetup setup, ladder::RungSink& sink, RungCounters& counters);
+  VideoEncoder(VideoEncoderSetup setup, ladder::RungSink& sink, ffmpeg::RungCounters& counters);
   void take(GstSample& sample);
   Result<void> give(GstSample& sample);
   Result<media::Packet> read(GstSample& sample);
@@ -42,10 +41,11 @@ class VideoEncoder {
 
   VideoEncoderSetup setup_;
   ladder::RungSink& sink_;
-  RungCounters& counters_;
+  ffmpeg::RungCounters& counters_;
+  std::optional<Times> times_;  // since the first picture; before it nothing comes out
   // A mutex: what is encoded comes out on a thread of the pipeline's.
   mutable std::mutex mutex_;
-  Marks marks_;
+  ffmpeg::Marks marks_;
   std::optional<Error> error_;
   // Of the thread that it comes out on:
   std::shared_ptr<const media::Track> track_;

@@ -71,6 +71,13 @@ Bytes length_prefixed(media::Codec codec, ByteSpan start_coded, ParameterSetsIn 
   return made;
 }
 
+Buffer with_sei(Buffer sample, ByteSpan sei) {
+  if (sei.empty() || sample.text().find(as_text(sei)) != std::string_view::npos) return sample;
+  Bytes made(sei.begin(), sei.end());
+  made.insert(made.end(), sample.bytes().begin(), sample.bytes().end());
+  return Buffer(std::move(made));
+}
+
 Bytes display_sei(const media::VideoFacts& facts) {
   Bytes made;
   if (facts.mastering) {

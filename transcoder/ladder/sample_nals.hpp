@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "server/base/bytes.hpp"
+#include "server/base/buffer.hpp"
 #include "server/media/track.hpp"
 
 namespace kapok::ladder {
@@ -12,6 +12,9 @@ namespace kapok::ladder {
 // Parameter sets stay with `keep` only: samples leave them to the track.
 enum class ParameterSetsIn : std::uint8_t { keep, leave_out };
 Bytes length_prefixed(media::Codec codec, ByteSpan start_coded, ParameterSetsIn sets);
+
+// The SEI units (behind lengths) before those of the sample, unless they are in it.
+Buffer with_sei(Buffer sample, ByteSpan sei);
 
 // The SEI of HEVC that an HDR picture is shown by, for encoders that write none; behind lengths.
 // Empty where the facts have neither mastering display nor light.

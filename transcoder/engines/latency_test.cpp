@@ -3,24 +3,27 @@
 #include <chrono>
 #include <thread>
 
-#include "transcoder/ffmpeg/clip_test.hpp"
+#include "transcoder/engines/engines_test.hpp"
 
-namespace kapok::ffmpeg {
+namespace kapok::engines {
 namespace {
 
+class Latency : public EngineTest {};
+
 // Frames are counted, not time: what is in flight at a live source's rate is that many frames late.
-TEST(Latency, ARungOfZeroLatencyHoldsThreeFramesAtMost) {
+TEST_P(Latency, ARungOfZeroLatencyHoldsThreeFramesAtMost) {
   for (const auto codec : {media::Codec::avc, media::Codec::hevc}) {
-    SCOPED_TRACE(name_of(codec));
-    const Clip clip = make_clip({.codec = codec, .frames = 50, .segment = 25});
+    SCOPED_TRACE(media::name_of(codec));
+    const auto clip = ffmpeg::make_clip({.codec = codec, .frames = 50, .segment = 25});
     media::Ladder ladder;
     ladder.name = "test";
-    ladder.video = {rung("1", media::Codec::avc, 270), rung("2", media::Codec::avc, 180)};
+    ladder.video = {ffmpeg::rung("1", media::Codec::avc, 270),
+                    ffmpeg::rung("2", media::Codec::avc, 180)};
     for (auto& each : ladder.video) each.tune = "zerolatency";
-    RecordingSink sink;
+    ffmpeg::RecordingSink sink;
     // As on a machine with enough cores: each thread of the decoder holds a frame.
     const auto engine =
-        make_engine(ladder, {.pace = ladder::Pace::live, .threads = 16}, sink).value();
+        make(GetParam(), ladder, {.pace = ladder::Pace::live, .threads = 16}, sink).value();
     ASSERT_TRUE(engine->track(clip.track).has_value());
     std::uint64_t given = 0;
     constexpr std::uint64_t kMostInside = 3;
@@ -49,5 +52,8 @@ TEST(Latency, ARungOfZeroLatencyHoldsThreeFramesAtMost) {
   }
 }
 
+INSTANTIATE_TEST_SUITE_P(Each, Latency, testing::Values(Engine::ffmpeg, Engine::gstreamer),
+                         [](const auto& row) { return name_of(row.param); });
+
 }  // namespace
-}  // namespace kapok::ffmpeg
+}  // namespace kapok::engines

@@ -4,9 +4,9 @@
 #include <condition_variable>
 #include <functional>
 
-#include "transcoder/ffmpeg/clip_test.hpp"
+#include "transcoder/engines/engines_test.hpp"
 
-namespace kapok::ffmpeg {
+namespace kapok::engines {
 namespace {
 
 // Holds one rung's encoder back until told not to; tells how far another one is.
@@ -46,7 +46,7 @@ class HoldingSink final : public ladder::RungSink {
     return true;
   }
 
-  RecordingSink recorded;
+  ffmpeg::RecordingSink recorded;
 
  private:
   std::mutex mutex_;
@@ -55,12 +55,16 @@ class HoldingSink final : public ladder::RungSink {
   bool released_ = false;
 };
 
-TEST(Overload, FrameRateGoesFirstThenTheCostliestRungAndBothComeBackAtSegmentStarts) {
-  const Clip clip = make_clip({.frames = 312, .segment = 24});
+class Overload : public EngineTest {};
+
+TEST_P(Overload, FrameRateGoesFirstThenTheCostliestRungAndBothComeBackAtSegmentStarts) {
+  const auto clip = ffmpeg::make_clip({.frames = 312, .segment = 24});
   media::Ladder ladder;
-  ladder.video = {rung("cheap", media::Codec::avc, 180), rung("costly", media::Codec::hevc, 360)};
+  ladder.video = {ffmpeg::rung("cheap", media::Codec::avc, 180),
+                  ffmpeg::rung("costly", media::Codec::hevc, 360)};
   HoldingSink sink("costly");
-  const auto engine = make_engine(ladder, {.pace = ladder::Pace::live, .threads = 1}, sink).value();
+  const auto engine =
+      make(GetParam(), ladder, {.pace = ladder::Pace::live, .threads = 1}, sink).value();
   ASSERT_TRUE(engine->track(clip.track).has_value());
   std::size_t given = 0;
   for (const auto& packet : clip.packets) {
@@ -98,15 +102,16 @@ TEST(Overload, FrameRateGoesFirstThenTheCostliestRungAndBothComeBackAtSegmentSta
 
   // The other rung has every second picture of a while, each twice as long, and all its GOPs.
   const auto& cheap = sink.recorded["cheap"].packets;
-  EXPECT_EQ(sync_pts_of(cheap), clip.segment_starts);
+  EXPECT_EQ(ffmpeg::sync_pts_of(cheap), clip.segment_starts);
   std::size_t halved = 0;
   for (std::size_t i = 0; i < cheap.size(); ++i) {
     const auto lasts =
-        (i + 1 < cheap.size() ? cheap[i + 1].pts : media::Ticks{cheap[i].pts.count + kClipFrame}) -
+        (i + 1 < cheap.size() ? cheap[i + 1].pts
+                              : media::Ticks{cheap[i].pts.count + ffmpeg::kClipFrame}) -
         cheap[i].pts;
     EXPECT_EQ(cheap[i].duration, lasts) << i;
-    if (lasts.count == kClipFrame) continue;
-    EXPECT_EQ(lasts.count, 2 * kClipFrame);
+    if (lasts.count == ffmpeg::kClipFrame) continue;
+    EXPECT_EQ(lasts.count, 2 * ffmpeg::kClipFrame);
     ++halved;
   }
   EXPECT_EQ(halved, stats.rungs[0].shed);
@@ -122,5 +127,8 @@ TEST(Overload, FrameRateGoesFirstThenTheCostliestRungAndBothComeBackAtSegmentSta
   EXPECT_EQ(costly.back().pts, clip.packets.back().pts);
 }
 
+INSTANTIATE_TEST_SUITE_P(Each, Overload, testing::Values(Engine::ffmpeg, Engine::gstreamer),
+                         [](const auto& row) { return name_of(row.param); });
+
 }  // namespace
-}  // namespace kapok::ffmpeg
+}  // namespace kapok::engines
