@@ -124,7 +124,7 @@ TEST_F(HttpRefusedTest, WhatIsNoTlsIsToldInTheWordsOfOpenSsl) {
   ASSERT_TRUE(secret.start_tls());
   EXPECT_EQ(secret.get("/time").status, 200U);
   // A record of application data that no key of this connection has sealed.
-  secret.send_unsealed({"\x17\x03\x03\x00\x20zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", 37});
+  EXPECT_TRUE(secret.send_unsealed({"\x17\x03\x03\x00\x20zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", 37}));
   const std::string forged = log_->wait_for("http.refused", 2);
   EXPECT_TRUE(forged.contains(" protocol=https state=tls offset=")) << forged;
   EXPECT_TRUE(forged.contains("mac")) << forged;
