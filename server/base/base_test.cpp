@@ -149,5 +149,37 @@ TEST(WorkerThread, RefusesWhatIsOverItsLimitAndTakesJobsAgainLater) {
   EXPECT_EQ(done, 2);
 }
 
+TEST(WorkerThread, WhatJobsHoldIsBoundedAndOneThatHoldsMoreIsTakenAlone) {
+  WorkerThread worker("test", {.jobs = 100, .bytes = 1000});
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  EXPECT_TRUE(worker.submit(
+      [&] {
+        begun.set_value();
+        go_on.get_future().wait();
+      },
+      600));
+  begun.get_future().wait();
+  // What is being worked on counts; what holds nothing is always taken.
+  EXPECT_TRUE(worker.submit([] {}, 400));
+  EXPECT_FALSE(worker.submit([] {}, 1));
+  EXPECT_TRUE(worker.submit([] {}));
+  EXPECT_EQ(worker.waiting_bytes(), 1000U);
+  go_on.set_value();
+  while (worker.waiting_bytes() != 0) std::this_thread::yield();
+  EXPECT_TRUE(worker.submit([] {}, 5000));
+}
+
+TEST(WorkerThread, BehindAJobThatTakesTooLongNothingIsQueuedThatHoldsBytes) {
+  WorkerThread worker("test", {.jobs = 100, .bytes = 1000, .age = std::chrono::milliseconds(20)});
+  std::promise<void> go_on;
+  EXPECT_TRUE(worker.submit([&] { go_on.get_future().wait(); }, 1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(40));
+  EXPECT_FALSE(worker.submit([] {}, 1));
+  EXPECT_TRUE(worker.submit([] {}));
+  go_on.set_value();
+  while (!worker.submit([] {}, 1)) std::this_thread::yield();
+}
+
 }  // namespace
 }  // namespace kapok

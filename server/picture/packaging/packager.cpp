@@ -68,18 +68,21 @@ std::uint32_t peak_of(std::uint64_t bytes, Ticks duration, Timescale timescale) 
 
 // ---- jobs ----
 
-bool Packager::State::submit(std::function<Outcome(Spool&)> work) {
+bool Packager::State::submit(std::function<Outcome(Spool&)> work, std::size_t bytes) {
   auto weak = weak_from_this();
-  const bool taken =
-      services.writer.submit([weak, files = spool, home = services.home, work = std::move(work)] {
+  const bool taken = services.writer.submit(
+      [weak, files = spool, home = services.home, work = std::move(work)] {
         auto outcome = std::make_shared<Outcome>(work(*files));
         boost::asio::post(home, [weak, outcome] {
           if (const auto self = weak.lock()) self->finished(*outcome);
         });
-      });
+      },
+      bytes);
   if (taken) ++jobs_out;
   if (!taken && !std::exchange(writer_behind, true))
-    services.log.error("packager.writer_behind", {{"waiting", services.writer.waiting()}});
+    services.log.error("packager.writer_behind",
+                       {{"waiting", services.writer.waiting()},
+                        {"waiting_bytes", services.writer.waiting_bytes()}});
   if (taken && std::exchange(writer_behind, false)) services.log.info("packager.writer_caught_up");
   return taken;
 }
@@ -119,12 +122,12 @@ void Packager::State::submit_structure(std::function<Outcome(Spool&)> work) {
 }
 
 void Packager::State::retry_structure() {
-  while (!must_run.empty() && submit(must_run.front())) must_run.pop_front();
+  while (!must_run.empty() && submit(must_run.front(), 0)) must_run.pop_front();
 }
 
-bool Packager::State::submit_media(std::function<Outcome(Spool&)> work) {
+bool Packager::State::submit_media(std::function<Outcome(Spool&)> work, std::size_t bytes) {
   retry_structure();
-  return must_run.empty() && submit(std::move(work));
+  return must_run.empty() && submit(std::move(work), bytes);
 }
 
 // ---- cuts ----
@@ -257,7 +260,8 @@ void Packager::State::on(Live& rendition, PartCut& cut) {
             WindowEvent{this_channel, PartAdded{part.rendition, part.segment, part.part}}));
         outcome.bytes = chunk->size;
         return outcome;
-      });
+      },
+      chunk->size);
   if (!taken) {
     rendition.lost_part = true;
     series.write_errors.increment();

@@ -30,8 +30,9 @@ void Packager::State::add_image(media::Image image) {
 }
 
 void Packager::State::add_poster(media::Image image, UtcTime at) {
-  const bool taken =
-      submit_media([channel = options.channel, image = std::move(image)](Spool& files) {
+  const std::size_t bytes = image.jpeg.size();
+  const bool taken = submit_media(
+      [channel = options.channel, image = std::move(image)](Spool& files) {
         Outcome outcome;
         outcome.rendition = "poster";
         auto written = files.images().write_poster(image);
@@ -41,7 +42,8 @@ void Packager::State::add_poster(media::Image image, UtcTime at) {
         else
           outcome.error = std::move(written).error();
         return outcome;
-      });
+      },
+      bytes);
   if (!taken) return;
   poster_at = at;
   series.posters.increment();
@@ -58,6 +60,7 @@ void Packager::State::add_thumbnail(media::Image image) {
   if (!led || led->number < next_thumbnail) return;
   const std::uint64_t number = led->number;
   const std::uint32_t era = grid->era_of(number).id;
+  const std::size_t bytes = image.jpeg.size();
   const bool taken = submit_media(
       [channel = options.channel, image = std::move(image), number, era](Spool& files) {
         Outcome outcome;
@@ -71,7 +74,8 @@ void Packager::State::add_thumbnail(media::Image image) {
         outcome.events.push_back(std::make_shared<const WindowEvent>(
             WindowEvent{channel, ThumbnailAdded{std::move(*written)}}));
         return outcome;
-      });
+      },
+      bytes);
   if (!taken) return;
   next_thumbnail = number + 1;
   series.thumbnails.increment();

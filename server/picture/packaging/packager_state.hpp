@@ -174,7 +174,8 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   // ---- jobs ----
 
   // Runs on the writer thread after all earlier ones; its outcome comes home in the same order.
-  bool submit(std::function<Outcome(Spool&)> work);
+  // `bytes`: of media that it holds. False: the writer is too far behind.
+  bool submit(std::function<Outcome(Spool&)> work, std::size_t bytes);
 
   void finished(const Outcome& outcome);
 
@@ -184,7 +185,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
   std::deque<std::function<Outcome(Spool&)>> must_run;
   void submit_structure(std::function<Outcome(Spool&)> work);
   void retry_structure();
-  bool submit_media(std::function<Outcome(Spool&)> work);
+  bool submit_media(std::function<Outcome(Spool&)> work, std::size_t bytes);
 
   // ---- recovery ----
 
