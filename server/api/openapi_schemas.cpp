@@ -90,7 +90,7 @@ std::string_view openapi_schemas() {
         "range": {"type": "string", "enum": ["keep", "sdr"]},
         "b_frames": {"type": "integer"},
         "preset": {"type": "string"}, "tune": {"type": "string"},
-        "bin": {"type": "string", "description": "A graph of the operator's own, for GStreamer"}}}},
+        "bin": {"type": "string", "description": "A graph of the operator's own, for GStreamer; set in a ladder's file alone"}}}},
     "audio": {"type": "array", "items": {"type": "object",
       "required": ["name", "codec", "channels", "bit_rate", "loudness"],
       "additionalProperties": false, "properties": {

@@ -226,7 +226,13 @@ TEST(KapokTranscoder, RefusesADeviceThatThisMachineHasNot) {
   media::Ladder ladder = small_ladder();
   ladder.device = "nvidia:63";
   worker.send(ladder);
-  EXPECT_TRUE(worker.rest().empty());
+  const auto said = worker.rest();
+  ASSERT_EQ(said.size(), 2U);
+  EXPECT_EQ(std::get<wire::WorkerHello>(said[0]).device, "");
+  const auto& notice = std::get<wire::Notice>(said[1]);
+  EXPECT_EQ(notice.event, "worker.cannot_begin");
+  EXPECT_EQ(notice.level, LogLevel::error);
+  EXPECT_TRUE(notice.text.starts_with("device nvidia:63 does not work here")) << notice.text;
   EXPECT_EQ(WEXITSTATUS(worker.exit_status()), 1);
 }
 

@@ -104,6 +104,16 @@ Result<Worker::Next> Worker::take(wire::ToWorker message) {
 
 Result<void> Worker::build(const media::Ladder& ladder) {
   if (engine_) return fail(Errc::malformed, "a second ladder");
+  auto begun = begin(ladder);
+  if (begun) return {};
+  // For the log and the API of the server: who reads standard error there?
+  outbox_.greet({wire::kVersion, ladder.engine, ""});
+  notice(LogLevel::error, "worker.cannot_begin", begun.error().message);
+  outbox_.flush();
+  return begun;
+}
+
+Result<void> Worker::begin(const media::Ladder& ladder) {
   Made made = KAPOK_TRY(parts_.make_engine(ladder, *this));
   engine_ = std::move(made.engine);
   beating_ = engine_.get();

@@ -54,6 +54,7 @@ class Worker final : private ladder::RungSink {
   Result<Next> read();
   Result<Next> take(wire::ToWorker message);
   Result<void> build(const media::Ladder& ladder);
+  Result<void> begin(const media::Ladder& ladder);
   Result<Next> begin_file(const wire::FileStart& start);
   Result<Next> step_file();
   void drain();

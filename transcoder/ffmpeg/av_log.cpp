@@ -32,7 +32,9 @@ void pass_on(void* speaker, int level, const char* format, std::va_list argument
   std::vsnprintf(line, kMaxLine, format, arguments);
   std::string text(line);
   while (text.ends_with('\n')) text.pop_back();
-  if (text.empty()) return;
+  // Of every JPEG: what is asked of swscale is full range, and so it is told.
+  constexpr std::string_view kOfEveryJpeg = "deprecated pixel format used";
+  if (text.empty() || text.starts_with(kOfEveryJpeg)) return;
   // A class whose first member is its description, as libav's contexts are.
   if (speaker != nullptr) {
     const auto* known = *static_cast<const AVClass* const*>(speaker);

@@ -200,9 +200,10 @@ std::string VideoLane::device() const {
 void VideoLane::push(Picture picture) {
   const Source now = source();
   const media::Timescale timescale = now.track->timescale;
-  if (const auto seen = in_memory(*picture.frame))
-    watch_.look(**seen, media::to_microseconds(picture.mark.pts, timescale),
-                media::to_microseconds(picture.mark.duration, timescale));
+  // Copied down from a device only when it is looked at.
+  if (const auto at = media::to_microseconds(picture.mark.pts, timescale); watch_.wants(at))
+    if (const auto seen = in_memory(*picture.frame))
+      watch_.look(**seen, at, media::to_microseconds(picture.mark.duration, timescale));
   if (skips_to_start_ && !picture.mark.starts_segment) return;
   skips_to_start_ = false;
   const AVFrame& frame = *picture.frame;

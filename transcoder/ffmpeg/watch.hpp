@@ -22,6 +22,7 @@ class PictureWatch {
  public:
   PictureWatch(const media::Detection& detection, ladder::RungSink& sink)
       : detector_(detection), sink_(sink) {}
+  bool wants(microseconds at) const { return detector_.wants(at); }
   void look(const AVFrame& frame, microseconds at, microseconds duration);
   void end();
 

@@ -152,6 +152,12 @@ LoadedConfig load_ladder_json(const json::object& given, const std::filesystem::
     rest.erase("name");
   }
   LoadedConfig loaded = load_ladder({"ladder", to_toml(rest), 0600}, ladder);
+  // What elements do as they start is not for everybody who has the administrator's token.
+  for (const media::VideoRung& rung : ladder.video)
+    if (loaded.ok() && !rung.bin.empty())
+      return refused("video.bin", "a graph of elements is not taken from the API",
+                     "write the ladder into a file below transcoder.ladders and name it as the "
+                     "preset");
   return with_logo(std::move(loaded), ladder, presets);
 }
 

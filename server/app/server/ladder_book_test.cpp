@@ -78,6 +78,18 @@ TEST(LadderJson, ALogoThatIsNotThereIsRefused) {
   EXPECT_NE(loaded.errors.front().cause.find("nothing.png"), std::string::npos);
 }
 
+TEST(LadderJson, AGraphOfElementsComesFromFilesAlone) {
+  media::Ladder ladder;
+  ladder.name = "museum";
+  const LoadedConfig loaded = load_ladder_json(
+      given(R"({"engine": "gstreamer", "video": [{"name": "own", "height": 720,
+                "bit_rate": 3000000, "bin": "x264enc"}]})"),
+      presets(), ladder);
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_EQ(loaded.errors.front().key, "video.bin");
+  EXPECT_NE(loaded.errors.front().remedy.find("transcoder.ladders"), std::string::npos);
+}
+
 struct Wrong {
   std::string_view text;
   std::string_view key;

@@ -94,6 +94,7 @@ struct Worker::Life {
   bool last_one = false;  // it is to drain and end
   std::optional<MonoTime> drain_until;
   wire::Heartbeat last;
+  std::string complaint = {};  // of one that is not ready: why it will end
 };
 
 Worker::Worker(ChildProgram program, WorkerLimits limits, WorkerServices services, RungSink& rungs)
@@ -258,6 +259,7 @@ Task<std::string> Worker::live(ChildProcess& child, const media::Ladder& ladder,
   series_->up.set(0);
   series_->memory.set(0);
   rungs_.worker_ended();
+  if (how && !life.complaint.empty()) co_return fmt::format("{}: {}", *how, life.complaint);
   co_return how.value_or("it does not even die when killed");
 }
 
@@ -312,6 +314,7 @@ void Worker::take(Life& life, wire::FromWorker message) {
   std::visit(
       Overloaded{
           [&](wire::WorkerHello& hello) {
+            if (hello.device.empty()) return;  // why it cannot begin follows
             services_.log.info(
                 "worker.ready",
                 {{"pid", life.child.pid()}, {"engine", hello.engine}, {"device", hello.device}});
@@ -330,6 +333,7 @@ void Worker::take(Life& life, wire::FromWorker message) {
           [&](wire::Heartbeat& heartbeat) { take_heartbeat(life, heartbeat); },
           [&](wire::Notice& notice) {
             const Log::Fields fields{{"what", notice.event}, {"text", notice.text}};
+            if (!life.ready && notice.level == LogLevel::error) life.complaint = notice.text;
             if (notice.level == LogLevel::error)
               services_.log.error("worker.notice", fields);
             else if (notice.level == LogLevel::warn)

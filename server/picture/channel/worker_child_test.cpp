@@ -28,6 +28,11 @@ class Child {
       return wait_for_end();
     }
     if (how_ == "mute") return wait_for_end();
+    if (how_ == "unable") {
+      say(wire::WorkerHello{wire::kVersion, "test", ""});
+      say(wire::Notice{LogLevel::error, "worker.cannot_begin", "device nvidia: no driver"});
+      return 1;
+    }
     say(wire::WorkerHello{wire::kVersion, "test", how_});
     if (how_ == "silent" || how_ == "deaf") return wait_for_end();
     while (how_ == "flood") say(wire::Notice{LogLevel::info, "test.flood", std::string(500, 'x')});

@@ -205,6 +205,12 @@ TEST_F(WorkerFixture, OneThatNeverGreetsIsGivenUp) {
   until([&] { return facts().hangs >= 1; });
 }
 
+TEST_F(WorkerFixture, WhyOneCannotBeginIsPartOfHowItEnded) {
+  start("unable");
+  until([&] { return !facts().last_end.empty(); });
+  EXPECT_EQ(facts().last_end, "exit status 1: device nvidia: no driver");
+}
+
 TEST_F(WorkerFixture, ACrashLoopWaitsLongerAndRaisesAnAlarm) {
   start("crash");
   announce();

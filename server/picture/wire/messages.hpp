@@ -63,7 +63,7 @@ using ToWorker =
 struct WorkerHello {
   std::uint16_t version = kVersion;
   std::string engine;  // "ffmpeg"
-  std::string device;  // "software", "nvidia:1"
+  std::string device;  // "software", "nvidia:1"; empty: it cannot begin, a Notice says why
   bool operator==(const WorkerHello&) const = default;
 };
 struct RungTrack {
