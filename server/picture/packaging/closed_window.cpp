@@ -31,7 +31,8 @@ std::uint32_t target_of(const ClosedItem& item) {
 
 }  // namespace
 
-ClosedWindow::ClosedWindow(ClosedItem item) : item_(std::move(item)) {
+ClosedWindow::ClosedWindow(ClosedItem item)
+    : item_(std::move(item)), images_(item_, target_of(item_)) {
   microseconds end{0};
   EraListing listing;
   for (const ClosedRendition& rendition : item_.renditions) {
@@ -39,8 +40,9 @@ ClosedWindow::ClosedWindow(ClosedItem item) : item_(std::move(item)) {
     listing.renditions.push_back({rendition.info, rendition.init});
   }
   duration_ = std::max(microseconds(0), end - media::to_microseconds(item_.begin, item_.timescale));
+  listing.thumbnails = images_.listing();
   multivariant_ = Buffer::copy_of(write_multivariant(listing));
-  manifest_ = Buffer::copy_of(write_static_manifest(item_, duration_));
+  manifest_ = Buffer::copy_of(write_static_manifest(item_, duration_, listing.thumbnails));
   const std::uint32_t target = target_of(item_);
   for (const ClosedRendition& rendition : item_.renditions)
     playlists_.emplace(rendition.info.id, Buffer::copy_of(write_playlist(rendition, target)));

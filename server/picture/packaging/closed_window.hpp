@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/picture/packaging/closed_images.hpp"
 #include "server/picture/packaging/window.hpp"
 
 namespace kapok::packaging {
@@ -39,6 +40,8 @@ struct ClosedItem {
   Ticks begin;  // of the presentation, in `timescale`
   Timescale timescale = 1;
   std::vector<ClosedRendition> renditions;
+  std::shared_ptr<const Poster> poster = {};  // null: none
+  std::vector<Thumbnail> thumbnails = {};     // ascending, by the segments of the leading rendition
 };
 
 class ClosedWindow {
@@ -49,6 +52,7 @@ class ClosedWindow {
   microseconds duration() const { return duration_; }
   const Buffer& multivariant() const { return multivariant_; }
   const Buffer& manifest() const { return manifest_; }
+  const ClosedImages& images() const { return images_; }
   const ClosedRendition* find(std::string_view rendition) const;
   // Empty: no such rendition.
   Buffer playlist(std::string_view rendition) const;
@@ -60,6 +64,7 @@ class ClosedWindow {
   std::string write_playlist(const ClosedRendition& rendition, std::uint32_t target) const;
 
   ClosedItem item_;
+  ClosedImages images_;
   microseconds duration_{0};
   Buffer multivariant_;
   Buffer manifest_;
@@ -67,6 +72,7 @@ class ClosedWindow {
 };
 
 // [ISO/IEC 23009-1] a static MPD with one Period.
-std::string write_static_manifest(const ClosedItem& item, microseconds duration);
+std::string write_static_manifest(const ClosedItem& item, microseconds duration,
+                                  const std::optional<ThumbnailListing>& thumbnails);
 
 }  // namespace kapok::packaging

@@ -76,6 +76,64 @@ TEST(ClosedWindow, ListsItsRenditions) {
   EXPECT_NE(text.find("URI=\"audio-zh/media.m3u8\""), std::string::npos) << text;
 }
 
+// Of the third segment there is none: its worker was killed.
+ClosedItem film_with_stills() {
+  ClosedItem item = film();
+  auto poster = std::make_shared<Poster>();
+  poster->jpeg = Buffer::copy_of("a poster");
+  item.poster = std::move(poster);
+  for (const std::uint64_t number : {1, 2, 4})
+    item.thumbnails.push_back(
+        {.number = number, .width = 320, .height = 180, .size = 8'000 + number});
+  return item;
+}
+
+TEST(ClosedWindow, ListsAThumbnailForEachSegmentInHlsDashAndWebVtt) {
+  const ClosedWindow window(film_with_stills());
+  const std::string playlist(window.images().playlist().text());
+  EXPECT_TRUE(playlist.starts_with(
+      "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+      "#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-IMAGES-ONLY\n"
+      "#EXT-X-TILES:RESOLUTION=320x180,LAYOUT=1x1,DURATION=4.00000\n#EXTINF:4.00000,\n"
+      "77-1.jpg\n"))
+      << playlist;
+  EXPECT_TRUE(playlist.ends_with("#EXTINF:0.50000,\n77-4.jpg\n#EXT-X-ENDLIST\n")) << playlist;
+  EXPECT_TRUE(playlist.contains("\n77-3.jpg\n")) << "no hole";
+  const std::string times(window.images().webvtt().text());
+  EXPECT_TRUE(times.starts_with("WEBVTT\n\n00:00:00.000 --> 00:00:04.000\n77-1.jpg\n")) << times;
+  EXPECT_TRUE(times.ends_with("\n00:00:12.000 --> 00:00:12.500\n77-4.jpg\n")) << times;
+  const std::string manifest(window.manifest().text());
+  const std::size_t at = manifest.find("contentType=\"image\"");
+  ASSERT_NE(at, std::string::npos) << manifest;
+  for (const std::string_view part :
+       {"media=\"thumbnails/77-$Number$.jpg\"", "timescale=\"90000\" startNumber=\"1\"",
+        "<S t=\"900000\" d=\"360000\" r=\"2\" />", "<S d=\"45000\" />", "width=\"320\"",
+        "http://dashif.org/guidelines/thumbnail_tile"})
+    EXPECT_NE(manifest.find(part, at), std::string::npos) << part << "\n" << manifest;
+  // [RFC 8216bis 4.4.6.2] the peak: 8004 bytes for half a second.
+  EXPECT_TRUE(std::string(window.multivariant().text())
+                  .contains("#EXT-X-IMAGE-STREAM-INF:BANDWIDTH=128064,RESOLUTION=320x180,"
+                            "CODECS=\"jpeg\",URI=\"thumbnails/media.m3u8\"\n"));
+}
+
+TEST(ClosedWindow, AThumbnailThatIsMissingIsTheOneBefore) {
+  const ClosedWindow window(film_with_stills());
+  const auto size_of = [&](std::uint64_t number) {
+    const auto found = window.images().thumbnail({77, number});
+    return found ? found->size : 0;
+  };
+  EXPECT_EQ(size_of(2), 8'002U);
+  EXPECT_EQ(size_of(3), 8'002U);
+  EXPECT_EQ(size_of(4), 8'004U);
+  EXPECT_EQ(size_of(5), 0U);
+  EXPECT_FALSE(window.images().thumbnail({76, 2}));
+  const ClosedWindow without(film());
+  EXPECT_FALSE(without.images().thumbnail({77, 1}));
+  EXPECT_FALSE(without.images().listing());
+  EXPECT_EQ(without.images().poster(), nullptr);
+  EXPECT_FALSE(std::string(without.manifest().text()).contains("image"));
+}
+
 TEST(ClosedWindow, FindsSegmentsByTheNamesOfTheirRunAlone) {
   const ClosedWindow window(film());
   const auto segment = window.find_segment("source", {77, 4});

@@ -258,21 +258,12 @@ unsigned write_sets(pugi::xml_node period, const EraListing& listing, const EraL
   return id;
 }
 
-// [DASH-IF IOP 4.3, 6.2.6] one picture a segment: it is there when its segment is.
-void write_thumbnails(pugi::xml_node period, const EraListing& listing, unsigned id) {
-  const ThumbnailListing& stills = *listing.thumbnails;
-  constexpr Timescale kMicroseconds = 1'000'000;
+// [DASH-IF IOP 4.3, 6.2.6] one picture a segment. Its times are the caller's to write.
+pugi::xml_node write_stills(pugi::xml_node period, const ThumbnailListing& stills, unsigned id) {
   pugi::xml_node set = period.append_child("AdaptationSet");
   set.append_attribute("id") = id;
   set.append_attribute("contentType") = "image";
   set.append_attribute("mimeType") = "image/jpeg";
-  pugi::xml_node segments = set.append_child("SegmentTemplate");
-  segments.append_attribute("timescale") = kMicroseconds;
-  segments.append_attribute("duration") = listing.era.segment_duration.count();
-  segments.append_attribute("startNumber") = listing.era.base;
-  segments.append_attribute("presentationTimeOffset") =
-      listing.era.start_utc.time_since_epoch().count();
-  segments.append_attribute("media") = "thumbnails/$Number$.jpg";
   pugi::xml_node node = set.append_child("Representation");
   node.append_attribute("id") = "thumbnails";
   node.append_attribute("bandwidth") = stills.bandwidth;
@@ -281,6 +272,20 @@ void write_thumbnails(pugi::xml_node period, const EraListing& listing, unsigned
   pugi::xml_node tiles = node.append_child("EssentialProperty");
   tiles.append_attribute("schemeIdUri") = "http://dashif.org/guidelines/thumbnail_tile";
   tiles.append_attribute("value") = "1x1";
+  return set;
+}
+
+// One is there when its segment is.
+void write_thumbnails(pugi::xml_node period, const EraListing& listing, unsigned id) {
+  constexpr Timescale kMicroseconds = 1'000'000;
+  pugi::xml_node set = write_stills(period, *listing.thumbnails, id);
+  pugi::xml_node segments = set.prepend_child("SegmentTemplate");
+  segments.append_attribute("timescale") = kMicroseconds;
+  segments.append_attribute("duration") = listing.era.segment_duration.count();
+  segments.append_attribute("startNumber") = listing.era.base;
+  segments.append_attribute("presentationTimeOffset") =
+      listing.era.start_utc.time_since_epoch().count();
+  segments.append_attribute("media") = "thumbnails/$Number$.jpg";
 }
 
 void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListing* before) {
@@ -297,18 +302,13 @@ void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListin
 }
 
 // Each segment with its own time: a file's GOPs are as long as its encoder pleased.
-void write_closed(pugi::xml_node set, const ClosedItem& item, const ClosedRendition& rendition) {
+void write_times(pugi::xml_node segments, const ClosedItem& item,
+                 const ClosedRendition& rendition) {
   const RenditionInfo& info = rendition.info;
-  pugi::xml_node segments =
-      write_representation(set, {info, rendition.init}).append_child("SegmentTemplate");
   segments.append_attribute("timescale") = info.timescale;
   segments.append_attribute("startNumber") = 1;
   segments.append_attribute("presentationTimeOffset") =
       media::rescale(item.begin, item.timescale, info.timescale).count;
-  segments.append_attribute("initialization") =
-      fmt::format("{}/{}", info.id, rendition.init->name).c_str();
-  segments.append_attribute("media") =
-      fmt::format("{}/{}$Number$.m4s", info.id, segment_name_prefix(item.run)).c_str();
   pugi::xml_node timeline = segments.append_child("SegmentTimeline");
   pugi::xml_node last;
   std::int64_t repeats = 0;
@@ -325,6 +325,17 @@ void write_closed(pugi::xml_node set, const ClosedItem& item, const ClosedRendit
     }
     next = segment.start + segment.duration;
   }
+}
+
+void write_closed(pugi::xml_node set, const ClosedItem& item, const ClosedRendition& rendition) {
+  const RenditionInfo& info = rendition.info;
+  pugi::xml_node segments =
+      write_representation(set, {info, rendition.init}).append_child("SegmentTemplate");
+  segments.append_attribute("initialization") =
+      fmt::format("{}/{}", info.id, rendition.init->name).c_str();
+  segments.append_attribute("media") =
+      fmt::format("{}/{}$Number$.m4s", info.id, segment_name_prefix(item.run)).c_str();
+  write_times(segments, item, rendition);
 }
 
 struct TextWriter final : pugi::xml_writer {
@@ -391,7 +402,8 @@ std::string write_dash_manifest(const std::vector<EraListing>& eras, UtcTime pub
   return std::move(writer.text);
 }
 
-std::string write_static_manifest(const ClosedItem& item, microseconds duration) {
+std::string write_static_manifest(const ClosedItem& item, microseconds duration,
+                                  const std::optional<ThumbnailListing>& thumbnails) {
   microseconds longest{0};
   EraListing listing;
   for (const ClosedRendition& rendition : item.renditions) {
@@ -415,12 +427,20 @@ std::string write_static_manifest(const ClosedItem& item, microseconds duration)
   pugi::xml_node period = mpd.append_child("Period");
   period.append_attribute("id") = "0";
   period.append_attribute("start") = "PT0S";
-  write_sets(period, listing, nullptr, [&](pugi::xml_node set, const RenditionListing& member) {
+  const auto write_member = [&](pugi::xml_node set, const RenditionListing& member) {
     const auto found = std::ranges::find_if(item.renditions, [&](const auto& rendition) {
       return rendition.info.id == member.info.id;
     });
     write_closed(set, item, *found);
-  });
+  };
+  const unsigned next = write_sets(period, listing, nullptr, write_member);
+  if (const ClosedRendition* led = leading_of(item); thumbnails && led != nullptr) {
+    pugi::xml_node segments =
+        write_stills(period, *thumbnails, next).prepend_child("SegmentTemplate");
+    segments.append_attribute("media") =
+        fmt::format("thumbnails/{}$Number$.jpg", segment_name_prefix(item.run)).c_str();
+    write_times(segments, item, *led);
+  }
   TextWriter writer;
   document.save(writer, " ", pugi::format_indent, pugi::encoding_utf8);
   return std::move(writer.text);

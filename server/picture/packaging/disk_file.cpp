@@ -73,12 +73,18 @@ Result<Bytes> read_file(const std::filesystem::path& path, std::size_t limit) {
   return bytes;
 }
 
+namespace {
+
+enum class Sync : std::uint8_t { no, before_rename };
+
 // Written beside it and renamed: whoever looks finds the old file or the whole new one.
-Result<FileHandle> replace_file(const std::filesystem::path& path, ByteSpan bytes) {
+Result<FileHandle> replace(const std::filesystem::path& path, ByteSpan bytes, Sync sync) {
   const std::filesystem::path fresh = path.string() + ".new";
   FileHandle file(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!file.is_open()) return std::unexpected(system_error(errno, "create " + fresh.string()));
   auto written = write_all(file.get(), {vector_of(bytes)}, 0);
+  if (written && sync == Sync::before_rename && ::fdatasync(file.get()) != 0)
+    written = std::unexpected(system_error(errno, "sync"));
   if (!written) {
     ::unlink(fresh.c_str());
     return std::unexpected(std::move(written).error().within(fresh.string()));
@@ -86,6 +92,16 @@ Result<FileHandle> replace_file(const std::filesystem::path& path, ByteSpan byte
   if (::rename(fresh.c_str(), path.c_str()) != 0)
     return std::unexpected(system_error(errno, "rename " + fresh.string()));
   return file;
+}
+
+}  // namespace
+
+Result<FileHandle> replace_file(const std::filesystem::path& path, ByteSpan bytes) {
+  return replace(path, bytes, Sync::no);
+}
+
+Result<FileHandle> replace_file_synced(const std::filesystem::path& path, ByteSpan bytes) {
+  return replace(path, bytes, Sync::before_rename);
 }
 
 FileHandle& FileHandle::operator=(FileHandle&& other) noexcept {

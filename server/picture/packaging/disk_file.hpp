@@ -32,6 +32,8 @@ Result<Bytes> read_file(const std::filesystem::path& path, std::size_t limit);
 // Written beside it and renamed: whoever looks finds the old file or the whole new one, which stays
 // open. Errors: full, io.
 Result<FileHandle> replace_file(const std::filesystem::path& path, ByteSpan bytes);
+// The same, and whole even after a power cut.
+Result<FileHandle> replace_file_synced(const std::filesystem::path& path, ByteSpan bytes);
 Result<void> write_all(int descriptor, std::vector<iovec> vectors, std::uint64_t offset);
 iovec vector_of(ByteSpan bytes);
 

@@ -25,7 +25,7 @@ std::shared_ptr<const Poster> poster_of(Buffer jpeg, UtcTime taken) {
   return poster;
 }
 
-// "895-320x180.jpg", as path_of() writes it.
+// "895-320x180.jpg", as path_below() writes it.
 std::optional<Thumbnail> thumbnail_named(std::string_view name) {
   Thumbnail thumbnail;
   const auto number = [&](auto& value, std::string_view after) {
@@ -50,8 +50,8 @@ UtcTime written_at(const fs::path& path) {
 
 }  // namespace
 
-fs::path ImageFiles::path_of(const Thumbnail& thumbnail) const {
-  return directory_ / "thumbnails" /
+fs::path path_below(const fs::path& directory, const Thumbnail& thumbnail) {
+  return directory / "thumbnails" /
          fmt::format("{}-{}x{}.jpg", thumbnail.number, thumbnail.width, thumbnail.height);
 }
 
@@ -90,11 +90,21 @@ Result<Thumbnail> ImageFiles::write_thumbnail(std::uint64_t number, const media:
   std::error_code error;
   fs::create_directories(directory_ / "thumbnails", error);
   if (error) return fail(Errc::io, "create folder for thumbnails: {}", error.message());
-  const fs::path path = path_of(thumbnail);
+  const fs::path path = path_below(directory_, thumbnail);
   KAPOK_TRY(replace_file(path, image.jpeg.bytes()));
   thumbnails_[number] = path;
   thumbnail.file = std::make_shared<DiskFile>(path);
   return thumbnail;
+}
+
+std::uint64_t ImageFiles::poster_bytes() const {
+  std::error_code none;
+  const std::uint64_t bytes = fs::file_size(directory_ / "poster.jpg", none);
+  return none ? 0 : bytes;
+}
+
+void ImageFiles::remove_poster() {
+  ::unlink((directory_ / "poster.jpg").c_str());
 }
 
 void ImageFiles::unlink_before(std::uint64_t number) {

@@ -16,6 +16,10 @@
 
 namespace kapok::packaging {
 
+// Where a thumbnail lies below the folder of its window.
+std::filesystem::path path_below(const std::filesystem::path& directory,
+                                 const Thumbnail& thumbnail);
+
 class ImageFiles {
  public:
   explicit ImageFiles(std::filesystem::path directory) : directory_(std::move(directory)) {}
@@ -31,10 +35,11 @@ class ImageFiles {
   Result<std::shared_ptr<const Poster>> write_poster(const media::Image& image);
   Result<Thumbnail> write_thumbnail(std::uint64_t number, const media::Image& image);
   void unlink_before(std::uint64_t number);
+  // Of the poster that there is; 0: none.
+  std::uint64_t poster_bytes() const;
+  void remove_poster();
 
  private:
-  std::filesystem::path path_of(const Thumbnail& thumbnail) const;
-
   std::filesystem::path directory_;
   std::map<std::uint64_t, std::filesystem::path> thumbnails_;
 };

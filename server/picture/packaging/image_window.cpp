@@ -17,14 +17,14 @@ namespace {
 // there so many segments later is not coming.
 constexpr std::size_t kPatientSegments = 3;
 
-// [WebVTT 4.1] hours have as many digits as they need.
-std::string vtt_time(UtcTime time) {
-  const auto ms = std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count();
+}  // namespace
+
+// Hours have as many digits as they need.
+std::string webvtt_time(microseconds time) {
+  const auto ms = std::chrono::duration_cast<milliseconds>(time).count();
   return fmt::format("{:02}:{:02}:{:02}.{:03}", ms / 3'600'000, ms / 60'000 % 60, ms / 1000 % 60,
                      ms % 1000);
 }
-
-}  // namespace
 
 bool ImageWindow::changed() {
   ++generation_;
@@ -160,8 +160,9 @@ std::string ImageWindow::write_webvtt() const {
   for (const Led& segment : segments_) {
     if (!thumbnails_.contains(segment.number)) continue;
     const microseconds length = media::to_microseconds(segment.duration, segment.timescale);
-    fmt::format_to(std::back_inserter(out), "\n{} --> {}\n{}.jpg\n", vtt_time(segment.start),
-                   vtt_time(segment.start + length), segment.number);
+    const microseconds from = segment.start.time_since_epoch();
+    fmt::format_to(std::back_inserter(out), "\n{} --> {}\n{}.jpg\n", webvtt_time(from),
+                   webvtt_time(from + length), segment.number);
   }
   return out;
 }

@@ -15,6 +15,9 @@
 
 namespace kapok::packaging {
 
+// [WebVTT 4.1] "00:00:04.000".
+std::string webvtt_time(microseconds time);
+
 class ImageWindow {
  public:
   void on(const EraOpened& event);

@@ -33,8 +33,22 @@ std::optional<std::uint64_t> canonical_number(std::string_view text) {
   return number;
 }
 
-// "p12.m4s", "895.m4s", "2-895.m4s" (after the second discontinuity), "init-1a2b.mp4",
-// "media.m3u8".
+// "895", "2-895" (after the second discontinuity). False: neither.
+bool read_numbered(std::string_view name, MediaRequest& request) {
+  if (const auto dash = name.find('-'); dash != name.npos) {
+    const auto sequence = canonical_number(name.substr(0, dash));
+    // Before the first one nothing is said, or an object would have two names.
+    if (!sequence || *sequence == 0 || *sequence > std::numeric_limits<std::uint32_t>::max())
+      return false;
+    request.discontinuity_sequence = static_cast<std::uint32_t>(*sequence);
+    name.remove_prefix(dash + 1);
+  }
+  const auto number = canonical_number(name);
+  request.number = number.value_or(0);
+  return number.has_value();
+}
+
+// "p12.m4s", "895.m4s", "2-895.m4s", "init-1a2b.mp4", "media.m3u8".
 void read_name(std::string_view name, MediaRequest& request) {
   constexpr std::string_view kMedia = ".m4s";
   if (name == "media.m3u8") {
@@ -45,23 +59,18 @@ void read_name(std::string_view name, MediaRequest& request) {
   } else if (name.ends_with(kMedia)) {
     name.remove_suffix(kMedia.size());
     const bool part = name.starts_with('p');
-    if (part) name.remove_prefix(1);
-    if (const auto dash = name.find('-'); !part && dash != name.npos) {
-      const auto sequence = canonical_number(name.substr(0, dash));
-      // Before the first one nothing is said, or an object would have two names.
-      if (!sequence || *sequence == 0 || *sequence > std::numeric_limits<std::uint32_t>::max())
-        return;
-      request.discontinuity_sequence = static_cast<std::uint32_t>(*sequence);
-      name.remove_prefix(dash + 1);
+    if (part) {
+      const auto number = canonical_number(name.substr(1));
+      if (!number) return;
+      request.number = *number;
+      request.what = What::part;
+    } else if (read_numbered(name, request)) {
+      request.what = What::segment;
     }
-    const auto number = canonical_number(name);
-    if (!number) return;
-    request.what = part ? What::part : What::segment;
-    request.number = *number;
   }
 }
 
-// "895.jpg", "media.m3u8", "media.vtt". No rendition is called thumbnails.
+// "895.jpg", of an item "2-895.jpg"; "media.m3u8", "media.vtt". No rendition is called thumbnails.
 void read_thumbnail(std::string_view name, MediaRequest& request) {
   constexpr std::string_view kImage = ".jpg";
   if (name == "media.m3u8") {
@@ -70,10 +79,8 @@ void read_thumbnail(std::string_view name, MediaRequest& request) {
     request.what = What::thumbnail_times;
   } else if (name.ends_with(kImage)) {
     name.remove_suffix(kImage.size());
-    const auto number = canonical_number(name);
-    if (!number) return;
-    request.what = What::thumbnail;
-    request.number = *number;
+    if (read_numbered(name, request) && (request.vod || request.discontinuity_sequence == 0))
+      request.what = What::thumbnail;
   }
 }
 

@@ -95,10 +95,16 @@ TEST(MediaRequest, KnowsTheStillPictures) {
   EXPECT_EQ(thumbnail->number, 895U);
   EXPECT_EQ(read("/live/demo/thumbnails/media.m3u8")->what, What::thumbnail_playlist);
   EXPECT_EQ(read("/live/demo/thumbnails/media.vtt")->what, What::thumbnail_times);
+  const auto closed = read("/vod/film/thumbnails/77-4.jpg");
+  EXPECT_EQ(closed->what, What::thumbnail);
+  EXPECT_EQ(closed->discontinuity_sequence, 77U);
+  EXPECT_EQ(closed->number, 4U);
   for (const std::string_view path :
-       {"/live/demo/thumbnails/0895.jpg", "/live/demo/thumbnails/895.m4s",
-        "/live/demo/thumbnails/.jpg", "/live/demo/thumbnails/", "/live/demo/thumbnails/p1.jpg",
-        "/live/demo/source/895.jpg", "/live/demo/poster.jpg/", "/live/demo/poster.png"})
+       {"/live/demo/thumbnails/77-4.jpg", "/vod/film/thumbnails/0-4.jpg",
+        "/vod/film/thumbnails/77-.jpg", "/live/demo/thumbnails/0895.jpg",
+        "/live/demo/thumbnails/895.m4s", "/live/demo/thumbnails/.jpg", "/live/demo/thumbnails/",
+        "/live/demo/thumbnails/p1.jpg", "/live/demo/source/895.jpg", "/live/demo/poster.jpg/",
+        "/live/demo/poster.png"})
     EXPECT_EQ(read(path)->what, What::unknown) << path;
 }
 

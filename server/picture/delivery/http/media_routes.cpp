@@ -330,6 +330,24 @@ Reply MediaRoutes::init(const MediaRequest& request, const Admitted& admitted) c
   return init_reply(request, *found, admitted.scope, window->info().kind);
 }
 
+namespace {
+
+BytesReply poster_reply(const MediaRequest& request, const packaging::Poster& poster,
+                        Caching caching) {
+  BytesReply reply;
+  reply.lines = kMediaLines;
+  reply.type = kImageType;
+  reply.caching = caching;
+  reply.etag = poster.etag;
+  if (http::not_modified({request.if_none_match, {}, request.if_range}, {reply.etag, std::nullopt}))
+    reply.status = 304;
+  else
+    reply.body = poster.jpeg;
+  return reply;
+}
+
+}  // namespace
+
 // Nothing is held and nothing grows. Playlists may still go: an item can be removed, or made anew.
 Reply MediaRoutes::vod(const MediaRequest& request, const Admitted& admitted) {
   constexpr std::uint32_t kPlaylistAge_s = 60;
@@ -341,6 +359,19 @@ Reply MediaRoutes::vod(const MediaRequest& request, const Admitted& admitted) {
   };
   if (request.what == What::multivariant) return text(item->multivariant(), kPlaylistType);
   if (request.what == What::manifest) return text(item->manifest(), kManifestType);
+  const packaging::ClosedImages& images = item->images();
+  if (request.what == What::poster && images.poster())
+    return poster_reply(request, *images.poster(),
+                        {.scope = admitted.scope, .max_age_s = kPlaylistAge_s, .immutable = false});
+  if (request.what == What::thumbnail_playlist && images.listing())
+    return text(images.playlist(), kPlaylistType);
+  if (request.what == What::thumbnail_times && images.listing())
+    return text(images.webvtt(), kTimesType);
+  if (request.what == What::thumbnail) {
+    auto found = images.thumbnail({request.discontinuity_sequence, request.number});
+    if (!found) return refuse(404, admitted.scope);
+    return object_reply(request, std::move(*found), admitted.scope, kImageType);
+  }
   const packaging::ClosedRendition* rendition = item->find(request.rendition);
   if (rendition == nullptr) return refuse(404, admitted.scope);
   if (request.what == What::playlist) return text(item->playlist(request.rendition), kPlaylistType);
@@ -359,16 +390,8 @@ Reply MediaRoutes::poster(const MediaRequest& request, const Admitted& admitted)
   const packaging::ChannelWindow* window = live_.find(request.channel);
   const auto found = window == nullptr ? nullptr : window->images().poster();
   if (!found) return refuse(404, admitted.scope);
-  BytesReply reply;
-  reply.lines = kMediaLines;
-  reply.type = kImageType;
-  reply.caching = {.scope = admitted.scope, .max_age_s = kPosterAge_s, .immutable = false};
-  reply.etag = found->etag;
-  if (http::not_modified({request.if_none_match, {}, request.if_range}, {reply.etag, std::nullopt}))
-    reply.status = 304;
-  else
-    reply.body = found->jpeg;
-  return reply;
+  return poster_reply(request, *found,
+                      {.scope = admitted.scope, .max_age_s = kPosterAge_s, .immutable = false});
 }
 
 // Nothing is credited for one: it is not what a household watches.

@@ -7,7 +7,7 @@
 namespace kapok::delivery {
 namespace {
 
-std::shared_ptr<const packaging::ClosedWindow> film() {
+packaging::ClosedItem film_item() {
   media::Track track;
   track.kind = media::TrackKind::audio;
   track.codec = media::Codec::aac;
@@ -31,6 +31,37 @@ std::shared_ptr<const packaging::ClosedWindow> film() {
   item.run = 77;
   item.begin = {10};
   item.renditions.push_back(std::move(rendition));
+  return item;
+}
+
+std::shared_ptr<const packaging::ClosedWindow> film() {
+  return std::make_shared<const packaging::ClosedWindow>(film_item());
+}
+
+std::shared_ptr<const packaging::ClosedWindow> film_with_pictures() {
+  packaging::ClosedItem item = film_item();
+  media::Track picture;
+  picture.kind = media::TrackKind::video;
+  picture.timescale = 90'000;
+  picture.codec_string = "avc1.4d402a";
+  media::VideoFacts facts;
+  facts.width = 1920;
+  facts.height = 1080;
+  picture.facts = facts;
+  auto init = std::make_shared<packaging::InitSegment>();
+  init->track = std::make_shared<const media::Track>(picture);
+  packaging::ClosedRendition video;
+  video.info.id = "source";
+  video.info.kind = media::TrackKind::video;
+  video.info.timescale = 90'000;
+  video.init = std::move(init);
+  video.segments.push_back({{900'000}, {360'000}, 10, "\"v\""});
+  item.renditions.push_back(std::move(video));
+  auto poster = std::make_shared<packaging::Poster>();
+  poster->jpeg = Buffer::copy_of("a poster");
+  poster->etag = "\"p\"";
+  item.poster = std::move(poster);
+  item.thumbnails.push_back({.number = 1, .width = 320, .height = 180, .size = 900});
   return std::make_shared<const packaging::ClosedWindow>(std::move(item));
 }
 
@@ -87,6 +118,29 @@ TEST_F(VodDelivery, SegmentsAreForEver) {
   EXPECT_EQ(std::get<ObjectReply>(known).status, 304U);
   // [RFC 8216bis 4.4.4.7] players do not load a gap; one that does gets a segment without samples.
   EXPECT_EQ(text("/vod/film/audio-1/77-2.m4s").status, 200U);
+}
+
+TEST_F(VodDelivery, StillPicturesOfAFilm) {
+  live_.vod().put("film", film());
+  for (const std::string_view none : {"/vod/film/poster.jpg", "/vod/film/thumbnails/media.m3u8",
+                                      "/vod/film/thumbnails/media.vtt"})
+    EXPECT_EQ(text(none).status, 404U) << none;
+  live_.vod().put("film", film_with_pictures());
+  const BytesReply poster = text("/vod/film/poster.jpg");
+  EXPECT_EQ(poster.type, "image/jpeg");
+  EXPECT_EQ(poster.body.text(), "a poster");
+  EXPECT_FALSE(poster.caching.immutable) << "an item may be made again";
+  EXPECT_TRUE(text("/vod/film/thumbnails/media.m3u8").body.text().contains("\n77-1.jpg\n"));
+  EXPECT_EQ(text("/vod/film/thumbnails/media.vtt").type, "text/vtt; charset=utf-8");
+  const Reply reply = ask("/vod/film/thumbnails/77-1.jpg");
+  const auto* thumbnail = std::get_if<ObjectReply>(&reply);
+  ASSERT_NE(thumbnail, nullptr);
+  EXPECT_EQ(thumbnail->type, "image/jpeg");
+  EXPECT_EQ(thumbnail->object.size, 900U);
+  EXPECT_TRUE(thumbnail->caching.immutable);
+  EXPECT_FALSE(thumbnail->credit);
+  EXPECT_EQ(text("/vod/film/thumbnails/76-1.jpg").status, 404U);
+  EXPECT_EQ(text("/vod/film/thumbnails/1.jpg").status, 404U);
 }
 
 TEST_F(VodDelivery, WhatIsNotThereIsNeverHeld) {
