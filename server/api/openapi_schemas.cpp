@@ -313,7 +313,7 @@ std::string_view openapi_schemas() {
     "source": {"type": "boolean", "default": true,
       "description": "Whether the file's own picture becomes a rendition, where it can"}}},
 "VodItem": {"type": "object",
-  "required": ["id", "title", "state", "created", "duration_s", "hls", "dash"],
+  "required": ["id", "title", "state", "created", "duration_s", "hls", "dash", "poster"],
   "additionalProperties": false, "properties": {
     "id": {"type": "string"}, "title": {"type": "string"},
     "state": {"type": "string", "enum": ["queued", "running", "done", "failed"]},
@@ -321,6 +321,7 @@ std::string_view openapi_schemas() {
     "duration_s": {"type": ["number", "null"], "description": "null: not known yet"},
     "hls": {"type": ["string", "null"], "description": "null: it cannot be watched yet"},
     "dash": {"type": ["string", "null"]},
+    "poster": {"type": ["string", "null"], "description": "A still picture, once it can be watched"},
     "file": {"type": "string", "description": "This and what follows: for administrators"},
     "ladder": {"type": "string"},
     "percent": {"type": "number"}, "made_s": {"type": "number"},

@@ -38,6 +38,7 @@ json::object summary(const vod::ItemFacts& item) {
   const bool done = item.state == vod::ItemState::done;
   out["hls"] = text_or_null(done ? fmt::format("/vod/{}/master.m3u8", item.id) : "");
   out["dash"] = text_or_null(done ? fmt::format("/vod/{}/manifest.mpd", item.id) : "");
+  out["poster"] = text_or_null(item.has_poster ? fmt::format("/vod/{}/poster.jpg", item.id) : "");
   return out;
 }
 

@@ -1,7 +1,7 @@
 // A film made into a ladder by the real programs: its worker killed on the way, then the server; what comes of it
 // is whole, to the frame, and plays and seeks.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium, noChromium } from './lib/browsers.mjs';
@@ -34,6 +34,8 @@ channels = 2
 bit_rate = 96_000
 `;
 const kSeconds = 60;
+// Of the ladder's one sound a rung for each of the film's.
+const kRenditions = ['source', '270p', 'audio-zh', 'audio-en', 'stereo', 'stereo-en'];
 const kFrames = kSeconds * 25;
 
 const noTranscoder = () => {
@@ -53,7 +55,11 @@ describe('a film', { skip: noServer() || noTranscoder() }, () => {
     writeFileSync(join(ladders, 'small.toml'), kLadder);
     writeFileSync(join(films, 'text.mp4'), 'This is no film, whatever its name says.\n');
     const clip = await smallClip();
-    await run('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-y', '-i', clip.path, '-t', `${kSeconds - 0.1}`, '-c', 'copy', join(films, 'film.mp4')]);
+    await run('ffmpeg', [
+      '-hide_banner', '-loglevel', 'error', '-y', '-i', clip.path, '-t', `${kSeconds - 0.1}`,
+      '-map', '0:v', '-map', '0:a', '-map', '0:a', '-metadata:s:a:0', 'language=zho', '-metadata:s:a:1', 'language=eng',
+      '-c', 'copy', join(films, 'film.mp4'),
+    ]);
     server = await Server.start({
       set: { 'vod.import': films, 'transcoder.ladders': ladders, 'vod.segment_target': '2s' },
     });
@@ -82,7 +88,7 @@ describe('a film', { skip: noServer() || noTranscoder() }, () => {
     const added = await ask('POST', '', { id: 'film', title: 'A film', file: 'film.mp4', ladder: 'small' });
     assert.equal(added.status, 201, await added.clone().text());
     await segments(3);
-    const before = ['source', '270p', 'audio-1', 'stereo'].map((id) => onDisk(id, 2));
+    const before = kRenditions.map((id) => onDisk(id, 2));
     process.kill(workerPid(), 'SIGKILL');
     await segments(8);
     assert.ok((await job()).restarts >= 1, 'another worker took over');
@@ -97,7 +103,8 @@ describe('a film', { skip: noServer() || noTranscoder() }, () => {
     });
     assert.equal(done.percent, 100);
     assert.deepEqual(done.left_out.map(({ rung }) => rung), ['1080p']);
-    const after = ['source', '270p', 'audio-1', 'stereo'].map((id) => onDisk(id, 2));
+    assert.deepEqual([...done.renditions].sort(), [...kRenditions].sort());
+    const after = kRenditions.map((id) => onDisk(id, 2));
     after.forEach((bytes, i) => assert.ok(bytes.equals(before[i]), 'what was made before is as it was'));
     const told = [...server.log.matchAll(/event=vod\.progress\b/g)].length;
     t.diagnostic(`${done.segments} segments, ${told} lines of progress`);
@@ -105,7 +112,7 @@ describe('a film', { skip: noServer() || noTranscoder() }, () => {
 
   test('is whole: every frame once, cut alike in all renditions', async () => {
     const lists = {};
-    for (const id of ['source', '270p', 'audio-1', 'stereo']) {
+    for (const id of kRenditions) {
       const list = parseMediaPlaylist(await server.text(`/vod/film/${id}/media.m3u8`));
       assert.equal(list.type, 'VOD');
       assert.ok(list.ended);
@@ -115,12 +122,48 @@ describe('a film', { skip: noServer() || noTranscoder() }, () => {
     }
     assert.deepEqual(lists['270p'].segments.map(({ duration_s }) => duration_s), lists.source.segments.map(({ duration_s }) => duration_s));
     const sum = (id) => lists[id].segments.reduce((total, { duration_s }) => total + duration_s, 0);
-    assert.ok(Math.abs(sum('stereo') - sum('audio-1')) < 0.05, `${sum('stereo')} and ${sum('audio-1')} s of sound`);
+    for (const id of ['stereo', 'stereo-en', 'audio-en']) {
+      assert.ok(Math.abs(sum(id) - sum('audio-zh')) < 0.05, `${sum(id)} s of ${id}, ${sum('audio-zh')} s of sound`);
+    }
     const wanted = await decodedNumbers(join(folder.path, 'films', 'film.mp4'));
     assert.ok(Math.abs(wanted.length - kFrames) < 5, `${wanted.length} frames`);
     for (const id of ['source', '270p']) {
       assert.deepEqual(await decodedNumbers(`${server.url}/vod/film/${id}/media.m3u8`), wanted, id);
     }
+  });
+
+  test('has its sounds in their languages', async () => {
+    const master = await server.text('/vod/film/master.m3u8');
+    const media = [...master.matchAll(/^#EXT-X-MEDIA:TYPE=AUDIO,.*LANGUAGE="(\w+)".*URI="([\w-]+)\/media\.m3u8"$/gm)];
+    const languages = Object.fromEntries(media.map(([, language, id]) => [id, language]));
+    assert.deepEqual(languages, { 'audio-zh': 'zh', 'audio-en': 'en', stereo: 'zh', 'stereo-en': 'en' });
+    const manifest = await server.text('/vod/film/manifest.mpd');
+    const sets = [...manifest.matchAll(/<AdaptationSet [^>]*contentType="audio"[^>]*lang="(\w+)"[\s\S]*?<\/AdaptationSet>/g)];
+    const ids = sets.flatMap(([set, language]) => [...set.matchAll(/<Representation id="([\w-]+)"/g)].map(([, id]) => [id, language]));
+    assert.deepEqual(Object.fromEntries(ids), languages);
+  });
+
+  test('has a poster, and a thumbnail of each segment over all kills', async () => {
+    const [item] = (await server.json('/api/v1/vod')).items;
+    assert.equal(item.poster, '/vod/film/poster.jpg');
+    const jpeg = async (path) => {
+      const response = await server.get(path);
+      assert.equal(response.status, 200, path);
+      assert.equal(response.headers.get('content-type'), 'image/jpeg');
+      const file = join(folder.path, 'picture.jpg');
+      writeFileSync(file, Buffer.from(await response.arrayBuffer()));
+      const { stdout } = await run('ffprobe', ['-v', 'error', '-show_entries', 'stream=codec_name,width,height', '-of', 'csv=p=0', file]);
+      return String(stdout).trim();
+    };
+    assert.equal(await jpeg(item.poster), 'mjpeg,640,360');
+    const list = (await server.text('/vod/film/thumbnails/media.m3u8')).split('\n').filter((line) => line.endsWith('.jpg'));
+    assert.equal(list.length, kSeconds / 2);
+    for (const at of [0, 7, list.length - 1]) assert.equal(await jpeg(`/vod/film/thumbnails/${list[at]}`), 'mjpeg,320,180');
+    const names = readdirSync(join(server.data, 'vod', 'film', 'thumbnails'));
+    assert.ok(names.length >= kSeconds / 2 - 2, `${names.length} thumbnails: a kill may cost one`);
+    const times = await server.text('/vod/film/thumbnails/media.vtt');
+    assert.match(times, /^WEBVTT\n\n00:00:00\.000 --> 00:00:02\.000\n/);
+    assert.match(await server.text('/vod/film/master.m3u8'), /^#EXT-X-IMAGE-STREAM-INF:.*URI="thumbnails\/media\.m3u8"$/m);
   });
 
   test('is read by ffprobe over HLS and DASH', async () => {
@@ -147,6 +190,14 @@ describe('a film', { skip: noServer() || noTranscoder() }, () => {
         const page = await browser.newPage();
         await page.goto(pages.playUrl(library, `${server.url}/vod/film/${manifest}`));
         await untilMoving(page, 40_000);
+        if (library === 'shaka') {
+          const found = await page.evaluate(async () => ({
+            languages: [...new Set(window.player.getAudioTracks().map(({ language }) => language))].sort(),
+            thumbnails: (await window.player.getAllThumbnails(window.player.getImageTracks()[0].id)).map(({ startTime }) => Math.round(startTime)),
+          }));
+          assert.deepEqual(found.languages, ['en', 'zh'], manifest);
+          assert.deepEqual(found.thumbnails, Array.from({ length: kSeconds / 2 }, (_, i) => 2 * i), manifest);
+        }
         for (const to of [40, 5]) {
           await page.evaluate(`document.querySelector('video').currentTime = ${to}`);
           const seen = await until(`${library} at ${to} s`, async () => {

@@ -40,7 +40,7 @@ fs::path make(const Folder& folder, const std::string& name, const std::string& 
               const std::string& size = "320x180") {
   fs::path path = folder / name;
   const std::string command = "ffmpeg -v error -y -f lavfi -i testsrc2=s=" + size +
-                              ":r=25 -f lavfi -i sine=r=48000 -t 3 " + codecs + " '" +
+                              ":r=25 -f lavfi -i sine=r=48000 " + codecs + " -t 3 '" +
                               path.string() + "' </dev/null";
   if (std::system(command.c_str()) != 0) ADD_FAILURE() << command;
   return path;
@@ -56,7 +56,9 @@ struct Said {
   std::optional<wire::FileRefused> refused;
   std::string format;
   nanoseconds duration{0};
-  std::string errors;  // that the worker told
+  std::vector<nanoseconds> thumbnails;
+  std::map<std::string, std::string> languages;  // of rungs
+  std::string errors;                            // that the worker told
   bool drained = false;
   int status = -1;
 };
@@ -90,6 +92,10 @@ void take(Said& said, const wire::FromWorker& message) {
     said.segments.push_back(segment->at);
   } else if (const auto* rung = std::get_if<wire::RungTrack>(&message)) {
     said.timescales[rung->rung] = rung->track->timescale;
+    said.languages[rung->rung] = rung->track->language;
+  } else if (const auto* image = std::get_if<media::Image>(&message)) {
+    if (image->kind == media::ImageKind::thumbnail)
+      said.thumbnails.push_back(media::to_nanoseconds(image->pts, image->timescale));
   } else if (const auto* made = std::get_if<wire::RungPacket>(&message)) {
     note(said, made->rung, made->packet, said.timescales[made->rung]);
   } else if (const auto* packet = std::get_if<wire::FilePacket>(&message)) {
@@ -136,6 +142,7 @@ void expect_whole(const Said& said) {
     EXPECT_NEAR(static_cast<double>(said.segments[static_cast<std::size_t>(i)].count()) / 1e9,
                 10.0 + i, 0.002);
   EXPECT_EQ(said.sync.at("90p"), said.segments);
+  EXPECT_EQ(said.thumbnails, said.segments) << "a picture of each, however slow the machine";
   EXPECT_TRUE(said.frames.contains("stereo"));
 }
 
@@ -189,6 +196,29 @@ TEST(FileWorker, MakesALadderOfProResInMov) {
   const Said said = run(make(folder, "a.mov", "-c:v prores -profile:v 2 -c:a pcm_s24le"));
   expect_whole(said);
   EXPECT_EQ(said.tracks[0].track->codec_string, "prores");
+}
+
+// As the library fits the ladder, once it knows of the sounds.
+TEST(FileWorker, MakesRungsOfEverySoundInItsLanguage) {
+  const Folder folder;
+  const fs::path path =
+      make(folder, "two.mkv",
+           std::string("-f lavfi -i sine=f=300:r=48000 -map 0:v -map 1:a -map 2:a "
+                       "-metadata:s:a:0 language=zho -metadata:s:a:1 language=eng ") +
+               kAvc);
+  media::Ladder wanted = ladder();
+  media::AudioRung english = wanted.audio[0];
+  english.name = "stereo-en";
+  english.source = 1;
+  wanted.audio.push_back(english);
+  const Said said = run(path, {.segment = kSegment}, wanted);
+  expect_whole(said);
+  ASSERT_EQ(said.tracks.size(), 3U);
+  EXPECT_TRUE(said.tracks[1].published && said.tracks[2].published);
+  EXPECT_EQ(said.tracks[2].track->language, "en");
+  EXPECT_EQ(said.languages.at("stereo"), "zh");
+  EXPECT_EQ(said.languages.at("stereo-en"), "en");
+  EXPECT_EQ(said.frames.at("stereo-en"), said.frames.at("stereo"));
 }
 
 TEST(FileWorker, GoesOnAtASegmentAsIfItHadNeverStopped) {

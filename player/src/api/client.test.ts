@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError, instant, parseChannels, parseSession } from './client';
+import { ApiError, instant, parseChannels, parseFilms, parseSession } from './client';
 
 test('a channel without a title is shown by its id', () => {
   const [channel] = parseChannels({ channels: [{ id: 'demo', live: true, since: '2026-01-01T00:00:00Z' }] });
@@ -16,6 +16,16 @@ test('the poster is an address, or there is none', () => {
     channels.map(({ poster }) => poster),
     ['/live/a/poster.jpg?t=1790000000', null, null],
   );
+});
+
+test('a film has a title, a length and a poster, or does without', () => {
+  const films = parseFilms({
+    items: [{ id: 'a', title: 'A', duration_s: 60.5, poster: '/vod/a/poster.jpg' }, { id: 'b', title: '', duration_s: null, poster: null }],
+  });
+  assert.deepEqual(films, [
+    { id: 'a', title: 'A', duration_s: 60.5, poster: '/vod/a/poster.jpg' },
+    { id: 'b', title: 'b', duration_s: null, poster: null },
+  ]);
 });
 
 test('live channels come first; programme and dynamic range are read', () => {

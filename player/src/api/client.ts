@@ -17,6 +17,7 @@ export interface Film {
   id: string;
   title: string;
   duration_s: number | null;
+  poster: string | null;
 }
 
 export interface Session {
@@ -111,7 +112,13 @@ export function parseFilms(answer: unknown): Film[] {
     const film = record(entry);
     const id = text(film['id']);
     const title = film['title'];
-    return { id, title: typeof title === 'string' && title !== '' ? title : id, duration_s: size(film['duration_s']) };
+    const poster = film['poster'];
+    return {
+      id,
+      title: typeof title === 'string' && title !== '' ? title : id,
+      duration_s: size(film['duration_s']),
+      poster: typeof poster === 'string' ? poster : null,
+    };
   });
 }
 

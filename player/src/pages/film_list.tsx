@@ -13,6 +13,7 @@ export function FilmList({ onWatch }: { onWatch: (film: string) => void }) {
   const t = useText();
   const language = useLanguage();
   const [films, setFilms] = useState<Film[]>([]);
+  const [broken, setBroken] = useState<ReadonlySet<string>>(new Set());
   useEffect(() => {
     let gone = false;
     const load = (): void => {
@@ -51,7 +52,17 @@ export function FilmList({ onWatch }: { onWatch: (film: string) => void }) {
               }}
             >
               <span class="card-picture">
-                <img class="card-flower" src={logo} alt="" />
+                {film.poster !== null && !broken.has(film.poster) ? (
+                  <img
+                    class="card-poster"
+                    src={film.poster}
+                    alt=""
+                    loading="lazy"
+                    onError={() => setBroken(new Set(broken).add(film.poster ?? ''))}
+                  />
+                ) : (
+                  <img class="card-flower" src={logo} alt="" />
+                )}
               </span>
               <span class="card-title">{film.title}</span>
               {film.duration_s !== null && <span class="card-facts">{formatDuration(language, film.duration_s)}</span>}

@@ -46,4 +46,14 @@ const std::string& RenditionNames::name(const media::Track& track) {
   return names_.emplace(track.id, std::move(name)).first->second;
 }
 
+std::shared_ptr<const media::Track> told_apart(std::span<const media::AudioRung> made,
+                                               std::string_view rung,
+                                               std::shared_ptr<const media::Track> track) {
+  const auto found = std::ranges::find(made, rung, &media::AudioRung::name);
+  if (found == made.end() || found->source == 0 || !track->language.empty()) return track;
+  auto named = std::make_shared<media::Track>(*track);
+  named->language = fmt::format("und-x-{}", found->source + 1);
+  return named;
+}
+
 }  // namespace kapok::channel

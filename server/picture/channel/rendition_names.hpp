@@ -4,8 +4,12 @@
 #pragma once
 
 #include <map>
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
+#include "server/media/ladder.hpp"
 #include "server/media/track.hpp"
 
 namespace kapok::channel {
@@ -21,5 +25,12 @@ class RenditionNames {
   unsigned videos_ = 0;
   unsigned audios_ = 0;
 };
+
+// The track of a rung, as it is published. Rungs of one language are the same sound at several
+// rates, between which players switch. Of sounds whose language nobody said that is not so: they
+// get a private subtag [BCP 47 2.2.7]. `made`: the ladder's rungs as they were fitted.
+std::shared_ptr<const media::Track> told_apart(std::span<const media::AudioRung> made,
+                                               std::string_view rung,
+                                               std::shared_ptr<const media::Track> track);
 
 }  // namespace kapok::channel

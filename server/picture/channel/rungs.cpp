@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/picture/channel/rendition_names.hpp"
+
 namespace kapok::channel {
 
 Rungs::Rungs(ChildProgram transcoder, WorkerServices services, EraKeeper& era)
@@ -164,22 +166,11 @@ Task<> Rungs::close() {
   return worker_.close();
 }
 
-// Rungs of one language are the same sound at several rates, between which players switch. Of
-// sounds whose language nobody said that is not so: [BCP 47 2.2.7] they get a private subtag.
-std::shared_ptr<const media::Track> Rungs::told_apart(
-    std::string_view rung, std::shared_ptr<const media::Track> track) const {
-  const auto made = std::ranges::find(fitted_.audio, rung, &media::AudioRung::name);
-  if (made == fitted_.audio.end() || made->source == 0 || !track->language.empty()) return track;
-  auto named = std::make_shared<media::Track>(*track);
-  named->language = fmt::format("und-x-{}", made->source + 1);
-  return named;
-}
-
 void Rungs::rung_track(const std::string& name, std::shared_ptr<const media::Track> track) {
   const auto found = rungs_.find(name);
   if (found == rungs_.end()) return;
   Rung& rung = found->second;
-  rung.track = told_apart(name, std::move(track));
+  rung.track = told_apart(fitted_.audio, name, std::move(track));
   rung.joined = 0;
   TrackFacts& facts = rung.facts.track;
   facts.id = rung.track->id;

@@ -69,8 +69,6 @@ class Rungs final : public RungSink {
   media::FittedLadder fitted_to_source() const;
   void fit();
   void make_rung(const std::string& name, std::uint32_t bit_rate);
-  std::shared_ptr<const media::Track> told_apart(std::string_view rung,
-                                                 std::shared_ptr<const media::Track> track) const;
   void drop(Rung& rung);
   void refuse(Rung& rung, const std::string& name, std::string_view why);
 

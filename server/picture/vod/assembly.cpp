@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "server/media/describe.hpp"
+#include "server/media/image.hpp"
 #include "server/picture/containers/cmaf/init.hpp"
 
 namespace kapok::vod {
@@ -53,8 +54,13 @@ Result<void> Assembly::take(const wire::FileTrack& file) {
   const media::TrackKind kind = file.track->kind;
   if (kind != media::TrackKind::video && kind != media::TrackKind::audio)
     return fail(Errc::malformed, "a track that is neither picture nor sound");
-  auto& first = kind == media::TrackKind::video ? video_ : audio_;
-  if (!first) first = file.track;
+  if (kind == media::TrackKind::video) {
+    if (!video_) video_ = file.track;
+  } else {
+    const media::AudioFacts* heard = file.track->audio();
+    sounds_.push_back(
+        {file.track->codec, heard != nullptr ? *heard : media::AudioFacts{}, file.track->language});
+  }
   if (const media::VideoFacts* video = file.track->video()) frame_rate_ = video->frame_rate;
   std::string name;
   if (file.published) {
@@ -81,11 +87,11 @@ Result<void> Assembly::begin(const std::string& name,
 // Once all tracks are known: which rungs there will be.
 Result<void> Assembly::fit() {
   fitted_ = true;
-  auto fitted = media::rungs_for(ladder_, video_ ? video_->video() : nullptr,
-                                 audio_ ? audio_->audio() : nullptr);
+  auto fitted = media::fit(ladder_, video_ ? video_->video() : nullptr, sounds_);
   left_out_ = std::move(fitted.left_out);
+  sound_rungs_ = fitted.ladder.audio;
   for (const auto& rung : fitted.ladder.video) rungs_.insert(rung.name);
-  for (const auto& rung : fitted.ladder.audio) rungs_.insert(rung.name);
+  for (const auto& rung : sound_rungs_) rungs_.insert(rung.name);
   for (const std::string& rung : rungs_) renditions_[rung];
   // The picture is the first track, where there is one, and sound never leads it.
   const bool picture = video_ && !published_.empty() && !published_.front().empty();
@@ -116,12 +122,22 @@ Result<void> Assembly::take(const wire::FilePacket& file) {
 
 Result<void> Assembly::take(const wire::RungTrack& rung) {
   if (!rungs_.contains(rung.rung)) return fail(Errc::malformed, "no rung is called {}", rung.rung);
-  return begin(rung.rung, rung.track, true);
+  return begin(rung.rung, channel::told_apart(sound_rungs_, rung.rung, rung.track), true);
 }
 
 Result<void> Assembly::take(wire::RungPacket rung) {
   if (!rungs_.contains(rung.rung)) return fail(Errc::malformed, "no rung is called {}", rung.rung);
   return append(rung.rung, rung.packet);
+}
+
+Result<void> Assembly::take(const media::Image& image) {
+  KAPOK_TRY(media::validate(image));
+  const nanoseconds at = media::to_nanoseconds(image.pts, image.timescale);
+  if (image.kind == media::ImageKind::poster) return folder_.offer_poster(image, at);
+  const auto number = boundaries_.number_at(at);
+  if (!number || *number <= newest_thumbnail_) return {};
+  newest_thumbnail_ = *number;
+  return folder_.add_thumbnail(*number, image);
 }
 
 Result<void> Assembly::append(const std::string& name, const media::Packet& packet) {

@@ -27,12 +27,16 @@ class Assembly {
   Result<void> take(const wire::FileSegment& segment);
   Result<void> take(const wire::RungTrack& rung);
   Result<void> take(wire::RungPacket rung);
+  // A thumbnail is of a segment's first picture. What is of none is left out.
+  Result<void> take(const media::Image& image);
   // The worker is through. Errors: unsupported (nothing to watch), malformed (a rendition is not
   // whole).
   Result<void> finish();
 
   // Known once the first segment begins.
   const std::string& leading() const { return leading_; }
+  // The ladder's rungs of each of the file's sounds.
+  const std::vector<media::AudioRung>& sounds() const { return sound_rungs_; }
   const std::vector<media::RungLeftOut>& left_out() const { return left_out_; }
   media::Rational frame_rate() const { return frame_rate_; }
   // How far all renditions are, counted from the file's begin.
@@ -55,11 +59,13 @@ class Assembly {
   channel::RenditionNames names_;
   std::vector<std::string> published_;         // by track, empty: it is not
   std::shared_ptr<const media::Track> video_;  // what rungs are made of
-  std::shared_ptr<const media::Track> audio_;
+  std::vector<media::AudioSource> sounds_;     // in the order in which the worker counts them
   bool fitted_ = false;
   std::map<std::string, Rendition, std::less<>> renditions_;
   std::set<std::string, std::less<>> rungs_;
+  std::vector<media::AudioRung> sound_rungs_;
   std::string leading_;
+  std::uint64_t newest_thumbnail_ = 0;
   std::vector<media::RungLeftOut> left_out_;
   media::Rational frame_rate_;
   std::vector<CutSegment> cut_;

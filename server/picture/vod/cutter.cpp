@@ -19,6 +19,12 @@ Result<void> Boundaries::add(nanoseconds at) {
   return {};
 }
 
+std::optional<std::uint64_t> Boundaries::number_at(nanoseconds time) const {
+  const auto found = std::ranges::lower_bound(times_, time - kSlack);
+  if (found == times_.end() || *found > time + kSlack) return std::nullopt;
+  return first_ + static_cast<std::uint64_t>(found - times_.begin());
+}
+
 Cutter::Cutter(std::shared_ptr<const media::Track> track, const Boundaries& boundaries)
     : track_(std::move(track)), boundaries_(boundaries), next_(boundaries.first()) {}
 

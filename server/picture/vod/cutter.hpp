@@ -35,6 +35,8 @@ class Boundaries {
   std::uint64_t first() const { return first_; }
   std::uint64_t end() const { return first_ + times_.size(); }  // after the last
   nanoseconds at(std::uint64_t number) const { return times_[number - first_]; }
+  // The segment that begins there, give or take the rounding of timescales.
+  std::optional<std::uint64_t> number_at(nanoseconds time) const;
 
  private:
   std::uint64_t first_;

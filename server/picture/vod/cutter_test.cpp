@@ -37,6 +37,15 @@ void feed(Cutter& cutter, int from_frame, int to_frame, std::vector<CutSegment>&
     ASSERT_TRUE(cutter.append(packet(10 * kVideo + i * kFrame, kFrame, i % 25 == 0), out));
 }
 
+TEST(Boundaries, KnowWhichSegmentBeginsAtATime) {
+  const Boundaries boundaries = every_second(5, 3);
+  EXPECT_EQ(boundaries.number_at(seconds(10)), 5U);
+  EXPECT_EQ(boundaries.number_at(seconds(12) - microseconds(11)), 7U);
+  for (const nanoseconds none : {nanoseconds(0), nanoseconds(milliseconds(10'500)),
+                                 nanoseconds(milliseconds(11'990)), nanoseconds(seconds(13))})
+    EXPECT_FALSE(boundaries.number_at(none)) << none.count();
+}
+
 TEST(Cutter, CutsPicturesAtTheSyncPacketOfEachBoundary) {
   const Boundaries boundaries = every_second(1, 3);
   Cutter cutter(track(media::TrackKind::video, kVideo), boundaries);

@@ -38,6 +38,7 @@ struct ItemFacts {
   std::string source_left_out;  // why the file itself is no rendition; empty: it is, or may be
   std::vector<media::RungLeftOut> left_out;
   std::vector<std::string> renditions;
+  bool has_poster = false;
   nanoseconds duration{0};  // of the file; 0: not known yet
   nanoseconds made{0};      // in all renditions
   std::uint64_t segments = 0;

@@ -11,7 +11,6 @@
 #include <limits>
 
 #include "server/picture/containers/cmaf/init.hpp"
-#include "server/picture/vod/files.hpp"
 #include "server/picture/wire/messages.hpp"
 
 namespace kapok::vod {
@@ -29,6 +28,8 @@ constexpr std::uint32_t kEra = 1;
 constexpr std::size_t kMaxIndexBytes = std::size_t{256} << 20;
 constexpr std::size_t kMaxInitBytes = std::size_t{1} << 20;
 constexpr std::string_view kIndex = "index";
+// After the titles, before anything is given away.
+constexpr nanoseconds kPosterWithin = std::chrono::minutes(5);
 
 std::string init_name(ByteSpan init) {
   const Digest256 digest = sha256(init);
@@ -71,7 +72,7 @@ Result<void> ItemFolder::open() {
   const fs::path path = folder_ / kIndex;
   SpoolIndex index;
   if (fs::exists(path, error)) {
-    const Bytes bytes = KAPOK_TRY(read_small_file(path, kMaxIndexBytes));
+    const Bytes bytes = KAPOK_TRY(packaging::read_file(path, kMaxIndexBytes));
     auto scanned = packaging::scan_index(bytes);
     if (!scanned) return std::unexpected(std::move(scanned).error().within(path.string()));
     index = std::move(scanned->index);
@@ -93,6 +94,7 @@ Result<void> ItemFolder::start_over(std::uint32_t run, milliseconds segment) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder_, error))
     if (entry.is_directory(error)) fs::remove_all(entry.path(), error);
+  images_.remove_poster();
   KAPOK_TRY(write_index({}));
   packaging::Era era;
   era.id = kEra;
@@ -133,7 +135,7 @@ Result<void> ItemFolder::rewind(std::uint64_t segments) {
 
 Result<void> ItemFolder::write_index(const SpoolIndex& index) {
   const Bytes bytes = index.encode();
-  index_file_ = KAPOK_TRY(replace_file(folder_ / kIndex, bytes));
+  index_file_ = KAPOK_TRY(packaging::replace_file_synced(folder_ / kIndex, bytes));
   index_bytes_ = bytes.size();
   index_ = index;
   return {};
@@ -142,8 +144,7 @@ Result<void> ItemFolder::write_index(const SpoolIndex& index) {
 Result<void> ItemFolder::record(const std::vector<packaging::IndexRecord>& records) {
   Bytes bytes;
   for (const packaging::IndexRecord& record : records) packaging::append_record(bytes, record);
-  const std::array parts{ByteSpan(bytes)};
-  KAPOK_TRY(write_at(index_file_.get(), index_bytes_, parts));
+  KAPOK_TRY(packaging::write_all(index_file_.get(), {packaging::vector_of(bytes)}, index_bytes_));
   for (const packaging::IndexRecord& record : records) KAPOK_TRY(index_.apply(record));
   index_bytes_ += bytes.size();
   return {};
@@ -162,7 +163,7 @@ Result<void> ItemFolder::add_rendition(const std::string& id, const media::Track
   std::error_code error;
   fs::create_directories(folder_ / id, error);
   if (error) return fail(Errc::io, "create folder for {}: {}", id, error.message());
-  KAPOK_TRY(replace_file(folder_ / id / name, init));
+  KAPOK_TRY(packaging::replace_file_synced(folder_ / id / name, init));
   IndexedRendition record;
   record.era = kEra;
   record.info.id = id;
@@ -192,20 +193,35 @@ Result<void> ItemFolder::append(const std::string& id, const CutSegment& segment
   spec.sequence = static_cast<std::uint32_t>(segment.number);
   spec.place = cmaf::ChunkPlace::opens_segment;
   const cmaf::Chunk chunk = cmaf::write_chunk(spec, segment.samples);
-  std::vector<ByteSpan> parts{chunk.head};
-  for (const Buffer& sample : chunk.samples) parts.push_back(sample.bytes());
+  std::vector<iovec> parts{packaging::vector_of(chunk.head)};
   Sha256 hash;
-  for (const ByteSpan part : parts) hash.update(part);
+  hash.update(chunk.head);
+  for (const Buffer& sample : chunk.samples) {
+    parts.push_back(packaging::vector_of(sample.bytes()));
+    hash.update(sample.bytes());
+  }
   const fs::path path = path_of(id, segment.number);
   const packaging::FileHandle file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!file.is_open()) return std::unexpected(system_error(errno, "create " + path.string()));
-  KAPOK_TRY(write_at(file.get(), 0, parts));
+  KAPOK_TRY(packaging::write_all(file.get(), std::move(parts), 0));
   if (::fdatasync(file.get()) != 0)
     return std::unexpected(system_error(errno, "sync " + path.string()));
   closed.bytes = chunk.size;
   closed.sha256 = hash.finish();
   return record({opened, closed});
+}
+
+Result<void> ItemFolder::offer_poster(const media::Image& image, nanoseconds at) {
+  if (at > wire::kFileBegin + kPosterWithin || image.jpeg.size() <= images_.poster_bytes())
+    return {};
+  KAPOK_TRY(images_.write_poster(image));
+  return {};
+}
+
+Result<void> ItemFolder::add_thumbnail(std::uint64_t number, const media::Image& image) {
+  KAPOK_TRY(images_.write_thumbnail(number, image));
+  return {};
 }
 
 std::uint64_t ItemFolder::bytes() const {
@@ -215,7 +231,7 @@ std::uint64_t ItemFolder::bytes() const {
   return bytes;
 }
 
-Result<packaging::ClosedItem> ItemFolder::closed(const std::string& id) const {
+Result<packaging::ClosedItem> ItemFolder::closed(const std::string& id) {
   if (index_.eras().empty()) return fail(Errc::malformed, "the index of {} is empty", id);
   packaging::ClosedItem item;
   item.id = id;
@@ -230,7 +246,8 @@ Result<packaging::ClosedItem> ItemFolder::closed(const std::string& id) const {
     out.info = appearance.info;
     auto init = std::make_shared<packaging::InitSegment>();
     init->name = appearance.init;
-    init->bytes = Buffer(KAPOK_TRY(read_small_file(folder_ / name / init->name, kMaxInitBytes)));
+    init->bytes =
+        Buffer(KAPOK_TRY(packaging::read_file(folder_ / name / init->name, kMaxInitBytes)));
     auto track = std::make_shared<media::Track>(*KAPOK_TRY(cmaf::read_init(init->bytes, 1)));
     if (auto* video = std::get_if<media::VideoFacts>(&track->facts))
       video->frame_rate = appearance.frame_rate;
@@ -249,6 +266,11 @@ Result<packaging::ClosedItem> ItemFolder::closed(const std::string& id) const {
   std::ranges::sort(item.renditions, {}, [](const auto& one) {
     return std::pair<bool, std::string_view>(one.info.rung, one.info.id);
   });
+  const std::uint64_t segments = item.renditions.front().segments.size();
+  auto stills =
+      images_.recover([&](std::uint64_t number) { return number > 0 && number <= segments; });
+  item.poster = std::move(stills.poster);
+  item.thumbnails = std::move(stills.thumbnails);
   return item;
 }
 

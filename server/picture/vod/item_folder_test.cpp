@@ -197,6 +197,90 @@ TEST_F(ItemFolderTest, AnAssemblyPutsTheWorkersWordsTogether) {
   EXPECT_EQ(folder.kept("source").segments, 2U);
 }
 
+wire::FileTrack sound(media::TrackId id, std::string language) {
+  auto track = std::make_shared<media::Track>();
+  track->id = id;
+  track->kind = media::TrackKind::audio;
+  track->codec = media::Codec::unknown;
+  track->codec_string = "pcm-s16le";
+  track->timescale = 48'000;
+  track->language = std::move(language);
+  track->facts = media::AudioFacts{48'000, 2, 1024};
+  return {std::move(track), false};
+}
+
+TEST_F(ItemFolderTest, EverySoundOfAFileHasARungOfItsLanguage) {
+  ItemFolder folder = fresh();
+  media::Ladder wanted = ladder();
+  media::AudioRung stereo;
+  stereo.name = "stereo";
+  stereo.bit_rate = 96'000;
+  wanted.audio.push_back(stereo);
+  Assembly assembly(folder, wanted, 0);
+  ASSERT_TRUE(assembly.take(wire::FileTrack{video_track(), true}));
+  ASSERT_TRUE(assembly.take(sound(2, "zh")));
+  ASSERT_TRUE(assembly.take(sound(3, "en")));
+  ASSERT_TRUE(assembly.take(sound(4, "")));
+  ASSERT_TRUE(assembly.take(wire::FileSegment{seconds(10)}));
+  std::vector<std::pair<std::string, int>> made;
+  for (const media::AudioRung& rung : assembly.sounds()) made.emplace_back(rung.name, rung.source);
+  EXPECT_EQ(made, (std::vector<std::pair<std::string, int>>{
+                      {"stereo", 0}, {"stereo-en", 1}, {"stereo-3", 2}}));
+  media::Track rung = media::Track();
+  rung.kind = media::TrackKind::audio;
+  rung.codec = media::Codec::aac;
+  rung.timescale = 48'000;
+  rung.config = Buffer(from_hex("1190").value());
+  rung.facts = media::AudioFacts{48'000, 2, 1024};
+  for (const auto& [name, source] : made)
+    ASSERT_TRUE(assembly.take(wire::RungTrack{name, std::make_shared<const media::Track>(rung)}));
+  EXPECT_FALSE(assembly.take(wire::RungTrack{"stereo-fr", video_track()}));
+}
+
+media::Image image(media::ImageKind kind, nanoseconds at, std::size_t bytes) {
+  std::string jpeg = "\xff\xd8\xff" + std::string(bytes, 'x') + "\xff\xd9";
+  return {
+      kind, media::from_nanoseconds(at, kTimescale), kTimescale, 320, 180, Buffer::copy_of(jpeg)};
+}
+
+TEST_F(ItemFolderTest, StillPicturesAreOfSegmentsAndThePosterShowsMost) {
+  using enum media::ImageKind;
+  {
+    ItemFolder folder = fresh();
+    Assembly assembly(folder, ladder(), 0);
+    ASSERT_TRUE(assembly.take(wire::FileTrack{video_track(), true}));
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(assembly.take(wire::FileSegment{seconds(10 + i)}));
+      ASSERT_TRUE(assembly.take(image(thumbnail, seconds(10 + i), 100)));
+    }
+    // Of no segment, and of one that has its own.
+    ASSERT_TRUE(assembly.take(image(thumbnail, milliseconds(10'500), 100)));
+    ASSERT_TRUE(assembly.take(image(thumbnail, seconds(11), 900)));
+    for (const std::size_t bytes : {200U, 500U, 300U})
+      ASSERT_TRUE(assembly.take(image(poster, seconds(11), bytes)));
+    ASSERT_TRUE(assembly.take(image(poster, seconds(10'000), 900)));
+    media::Image broken = image(thumbnail, seconds(12), 100);
+    broken.jpeg = Buffer::copy_of("no picture");
+    EXPECT_FALSE(assembly.take(broken));
+    for (const std::uint64_t number : {1, 2}) {
+      ASSERT_TRUE(folder.append("source", segment(number)));
+    }
+    const auto item = folder.closed("film");
+    ASSERT_TRUE(item) << item.error().message;
+    ASSERT_EQ(item->thumbnails.size(), 2U) << "that of a segment that is not there is none";
+    EXPECT_EQ(item->thumbnails[1].number, 2U);
+    EXPECT_EQ(item->thumbnails[1].size, 105U);
+    ASSERT_NE(item->poster, nullptr);
+    EXPECT_EQ(item->poster->jpeg.size(), 505U);
+  }
+  ItemFolder again(path_);
+  ASSERT_TRUE(again.open());
+  EXPECT_EQ(again.closed("film")->thumbnails.size(), 2U) << "after a restart too";
+  ASSERT_TRUE(again.start_over(78, milliseconds(1000)));
+  EXPECT_FALSE(fs::exists(path_ / "poster.jpg"));
+  EXPECT_FALSE(fs::exists(path_ / "thumbnails"));
+}
+
 TEST_F(ItemFolderTest, AnAssemblyBelievesNothing) {
   ItemFolder folder = fresh();
   {

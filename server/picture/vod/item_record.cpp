@@ -6,7 +6,7 @@
 
 #include "server/base/crypto.hpp"
 #include "server/base/ids.hpp"
-#include "server/picture/vod/files.hpp"
+#include "server/picture/packaging/disk_file.hpp"
 #include "server/picture/wire/reader.hpp"
 #include "server/picture/wire/writer.hpp"
 
@@ -49,6 +49,22 @@ Result<media::Ladder> read_ladder(std::string_view text) {
   return std::get<media::Ladder>(std::move(message));
 }
 
+// As a ladder of sounds alone; empty: of none.
+std::string sounds_text(const std::vector<media::AudioRung>& sounds) {
+  if (sounds.empty()) return {};
+  media::Ladder ladder;
+  ladder.name = "sounds";
+  ladder.audio = sounds;
+  return ladder_text(ladder).value_or("");
+}
+
+Result<std::optional<std::vector<media::AudioRung>>> read_sounds(const json::object& object) {
+  if (!object.contains("sounds_bytes")) return std::nullopt;
+  const std::string text = KAPOK_TRY(text_of(object, "sounds_bytes"));
+  if (text.empty()) return std::vector<media::AudioRung>();
+  return KAPOK_TRY(read_ladder(text)).audio;
+}
+
 }  // namespace
 
 std::string_view name_of(ItemState state) {
@@ -72,6 +88,7 @@ std::string record_text(const ItemRecord& record) {
   out["file_modified_ns"] = record.identity.modified_ns;
   out["leading"] = record.leading;
   out["source_left_out"] = record.source_left_out;
+  if (record.sounds) out["sounds_bytes"] = sounds_text(*record.sounds);
   return json::serialize(out) + "\n";
 }
 
@@ -106,16 +123,17 @@ Result<ItemRecord> parse_record(std::string_view text) {
   record.identity.modified_ns = KAPOK_TRY(number_of(*object, "file_modified_ns"));
   record.leading = KAPOK_TRY(text_of(*object, "leading"));
   record.source_left_out = KAPOK_TRY(text_of(*object, "source_left_out"));
+  record.sounds = KAPOK_TRY(read_sounds(*object));
   return record;
 }
 
 Result<void> write_record(const std::filesystem::path& folder, const ItemRecord& record) {
-  KAPOK_TRY(replace_file(folder / kName, as_bytes(record_text(record))));
+  KAPOK_TRY(packaging::replace_file_synced(folder / kName, as_bytes(record_text(record))));
   return {};
 }
 
 Result<ItemRecord> read_record(const std::filesystem::path& folder) {
-  const Bytes bytes = KAPOK_TRY(read_small_file(folder / kName, kMaxRecordBytes));
+  const Bytes bytes = KAPOK_TRY(packaging::read_file(folder / kName, kMaxRecordBytes));
   return parse_record(as_text(bytes));
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <vector>
 
 #include "server/picture/vod/import_folder.hpp"
 #include "server/picture/vod/item_facts.hpp"
@@ -17,6 +19,8 @@ struct ItemRecord {
   FileIdentity identity;        // of the file that was begun with
   std::string leading;          // the rendition by which the others are cut; empty: none yet
   std::string source_left_out;  // why publish_source was taken back
+  // The ladder's rungs of each of the file's sounds; nothing before its tracks are known.
+  std::optional<std::vector<media::AudioRung>> sounds;
 };
 
 Result<void> write_record(const std::filesystem::path& folder, const ItemRecord& record);

@@ -23,6 +23,11 @@ ItemRecord record() {
   made.identity = {123'456'789'012, 1'790'000'000'000'000'007};
   made.leading = "720p";
   made.source_left_out = "open GOPs";
+  media::AudioRung sound;
+  sound.name = "stereo-en";
+  sound.bit_rate = 96'000;
+  sound.source = 1;
+  made.sounds.emplace().push_back(sound);
   return made;
 }
 
@@ -33,6 +38,16 @@ TEST(ItemRecord, IsReadAsItWasWritten) {
   EXPECT_EQ(read->request.ladder, record().request.ladder);
   EXPECT_EQ(read->identity, record().identity);
   EXPECT_EQ(read->state, ItemState::failed);
+  EXPECT_EQ(read->sounds, record().sounds);
+}
+
+TEST(ItemRecord, KnowsAFileWithoutSoundFromOneThatNobodyHasLookedInto) {
+  ItemRecord none = record();
+  none.sounds.emplace();
+  EXPECT_TRUE(parse_record(record_text(none))->sounds);
+  EXPECT_TRUE(parse_record(record_text(none))->sounds->empty());
+  none.sounds.reset();
+  EXPECT_FALSE(parse_record(record_text(none))->sounds);
 }
 
 TEST(ItemRecord, WhatDoesNotFitIsRefused) {
@@ -48,6 +63,7 @@ TEST(ItemRecord, WhatDoesNotFitIsRefused) {
   EXPECT_FALSE(with("\"failed\"", "\"gone\""));
   EXPECT_FALSE(with("\"version\":1", "\"version\":2"));
   EXPECT_FALSE(with("\"ladder_bytes\":\"", "\"ladder_bytes\":\"zz"));
+  EXPECT_FALSE(with("\"sounds_bytes\":\"", "\"sounds_bytes\":\"zz"));
   EXPECT_FALSE(parse_record(""));
   EXPECT_FALSE(parse_record("[]"));
   EXPECT_FALSE(parse_record(good.substr(0, good.size() / 2)));

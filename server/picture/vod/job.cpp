@@ -33,12 +33,14 @@ double in_seconds(nanoseconds time) {
 struct Job::Life {
   channel::ChildProcess& child;
   Assembly assembly;
+  std::vector<media::AudioRung> sounds;  // the rungs that it was sent
   MonoTime heard;
   MonoTime told;
   boost::asio::steady_timer tick;
   bool over = false;
   bool hung = false;
   bool drained = false;
+  bool unfit = false;          // the file has sounds that it makes no rungs of
   std::optional<Error> error;  // ours, or of what it said
   std::optional<wire::FileRefused> refused;
 };
@@ -71,14 +73,19 @@ Result<packaging::FileHandle> Job::open_file() {
       log_.warn("vod.file_changed",
                 {{"file", record_.request.file}, {"effect", "it is begun anew"}});
     record_.identity = file.identity;
-    record_.leading.clear();
     record_.source_left_out.clear();
-    KAPOK_TRY(folder_.start_over(
-        static_cast<std::uint32_t>(settings_.clock.utc().time_since_epoch().count() / 1'000'000),
-        settings_.segment));
-    KAPOK_TRY(write_record(record_folder_, record_));
+    record_.sounds.reset();
+    KAPOK_TRY(start_over());
   }
   return std::move(file.handle);
+}
+
+Result<void> Job::start_over() {
+  record_.leading.clear();
+  KAPOK_TRY(folder_.start_over(
+      static_cast<std::uint32_t>(settings_.clock.utc().time_since_epoch().count() / 1'000'000),
+      settings_.segment));
+  return write_record(record_folder_, record_);
 }
 
 // What every rendition has whole stays; the next worker goes on behind it.
@@ -102,8 +109,8 @@ Task<Result<void>> Job::run() {
     if (ended.whole) co_return Result<void>();
     if (cancelled_) break;
     if (ended.again == Again::no) co_return std::unexpected(std::move(ended.why));
-    ++restarts_;
     if (ended.again == Again::at_once) continue;
+    ++restarts_;
     failures_ = segments_ > kept_.segments ? 1 : failures_ + 1;
     if (failures_ >= settings_.most_failures)
       co_return fail(Errc::malformed,
@@ -129,9 +136,11 @@ Task<Job::Ended> Job::attempt(packaging::FileHandle file) {
   const MonoTime now = settings_.clock.mono();
   Life life{*child,
             Assembly(folder_, record_.request.ladder, kept_.segments),
+            record_.sounds.value_or(record_.request.ladder.audio),
             now,
             now,
             boost::asio::steady_timer(settings_.home),
+            false,
             false,
             false,
             false,
@@ -148,10 +157,8 @@ Task<Job::Ended> Job::attempt(packaging::FileHandle file) {
   start.ceiling = 3 * settings_.segment;
   start.publish_source = record_.request.publish_source && record_.source_left_out.empty();
   bool sent = co_await send(life, wire::Hello{});
-  // Stills of a file are nobody's yet.
   media::Ladder ladder = record_.request.ladder;
-  ladder.poster.enabled = false;
-  ladder.thumbnails.enabled = false;
+  ladder.audio = life.sounds;
   if (sent) sent = co_await send(life, std::move(ladder));
   if (sent) sent = co_await send(life, start);
   if (!cancelled_) co_await read(life);
@@ -180,14 +187,11 @@ Job::Ended Job::judge(Life& life, std::string how) {
   if (life.refused && life.refused->why == wire::FileRefused::Why::source_unfit) {
     log_.warn("vod.source_left_out", {{"why", life.refused->text}});
     record_.source_left_out = life.refused->text;
-    record_.leading.clear();
-    auto anew = folder_.start_over(
-        static_cast<std::uint32_t>(settings_.clock.utc().time_since_epoch().count() / 1'000'000),
-        settings_.segment);
-    if (anew) anew = write_record(record_folder_, record_);
+    auto anew = start_over();
     if (!anew) return {Again::no, std::move(anew).error(), false};
     return {Again::at_once, {}, false};
   }
+  if (life.unfit) return {Again::at_once, {}, false};
   if (life.refused) return {Again::no, {Errc::unsupported, life.refused->text}, false};
   if (life.drained) {
     auto finished = life.assembly.finish();
@@ -225,25 +229,43 @@ Task<> Job::read(Life& life) {
     Result<void> taken = reader.filled(size, messages);
     life.heard = settings_.clock.mono();
     for (wire::FromWorker& message : messages)
-      if (taken) taken = take(life, std::move(message));
+      if (taken && !life.unfit) taken = take(life, std::move(message));
     if (!taken) {
       life.error = std::move(taken).error();
       life.child.kill();
       co_return;
     }
-    if (life.drained || life.refused) co_return;
+    if (life.unfit) life.child.kill();
+    if (life.unfit || life.drained || life.refused) co_return;
     tell_progress(life);
   }
+}
+
+// A worker has its ladder before it has looked into the file, with rungs of the first sound. If
+// there are more, or the ladder has rungs of none, this was a look, and the next worker, which is
+// told of them, makes them all.
+Result<void> Job::settle(Life& life) {
+  const std::vector<media::AudioRung>& wanted = life.assembly.sounds();
+  const auto is_sent = [&](const media::AudioRung& rung) {
+    return std::ranges::find(life.sounds, rung) != life.sounds.end();
+  };
+  life.unfit = record_.sounds ? life.sounds != wanted : !std::ranges::all_of(wanted, is_sent);
+  if (!life.unfit && record_.sounds == wanted && record_.leading == life.assembly.leading())
+    return {};
+  record_.sounds = wanted;
+  record_.leading = life.assembly.leading();
+  if (!life.unfit) return write_record(record_folder_, record_);
+  std::string rungs;
+  for (const media::AudioRung& rung : wanted) rungs += (rungs.empty() ? "" : " ") + rung.name;
+  log_.info("vod.sounds", {{"rungs", rungs}});
+  // The segments that there are have nothing of them.
+  return start_over();
 }
 
 Result<void> Job::take(Life& life, wire::FromWorker message) {
   const auto segment = [&](wire::FileSegment& begins) -> Result<void> {
     KAPOK_TRY(life.assembly.take(begins));
-    if (record_.leading != life.assembly.leading()) {
-      record_.leading = life.assembly.leading();
-      KAPOK_TRY(write_record(record_folder_, record_));
-    }
-    return {};
+    return settle(life);
   };
   return std::visit(
       Overloaded{[&](wire::FileOpened& opened) -> Result<void> {
@@ -254,6 +276,7 @@ Result<void> Job::take(Life& life, wire::FromWorker message) {
                  [&](wire::FilePacket& packet) { return life.assembly.take(packet); }, segment,
                  [&](wire::RungTrack& track) { return life.assembly.take(track); },
                  [&](wire::RungPacket& packet) { return life.assembly.take(std::move(packet)); },
+                 [&](media::Image& image) { return life.assembly.take(image); },
                  [&](wire::FileRefused& refused) -> Result<void> {
                    life.refused = std::move(refused);
                    return {};

@@ -64,6 +64,9 @@ class Job {
   Task<> read(Life& life);
   Task<> watch(Life& life);
   Result<void> take(Life& life, wire::FromWorker message);
+  // What is known once the first segment begins: above all, of which sounds there shall be rungs.
+  Result<void> settle(Life& life);
+  Result<void> start_over();
   void notice(const wire::Notice& notice) const;
   void tell_progress(Life& life);
   void measure(MonoTime now);

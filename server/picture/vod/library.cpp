@@ -21,6 +21,7 @@ struct Library::Item {
   boost::asio::steady_timer ended;  // cancelled when the job has ended
   // Of a finished one.
   std::vector<std::string> renditions;
+  bool has_poster = false;
   nanoseconds duration{0};
   std::uint64_t segments = 0;
   ItemFacts last;  // what its last job came to
@@ -175,6 +176,7 @@ Result<void> Library::show(Item& item) {
     item.renditions.push_back(rendition.info.id);
     item.segments = std::max<std::uint64_t>(item.segments, rendition.segments.size());
   }
+  item.has_poster = closed.poster != nullptr;
   auto window = std::make_shared<const packaging::ClosedWindow>(std::move(closed));
   item.duration = window->duration();
   shelf_.put(item.record.request.id, std::move(window));
@@ -198,6 +200,7 @@ ItemFacts Library::facts_of(const Item& item) const {
   facts.bytes = item.folder.bytes();
   if (facts.state == ItemState::done) {
     facts.renditions = item.renditions;
+    facts.has_poster = item.has_poster;
     facts.duration = facts.made = item.duration;
     facts.segments = item.segments;
     facts.left.reset();
