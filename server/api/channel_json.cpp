@@ -76,6 +76,7 @@ json::object video_json(const media::VideoFacts& video) {
   out["transfer"] = video.colour.transfer;
   out["matrix"] = video.colour.matrix;
   out["hdr_vivid"] = video.hdr_vivid;
+  out["hdr10_plus"] = video.hdr10_plus;
   // [SMPTE ST 2086] in 0.0001 cd/m2; [CTA-861.3] in cd/m2.
   if (video.mastering) {
     out["mastering_max_nits"] = rounded(video.mastering->max_luminance / 10'000.0);

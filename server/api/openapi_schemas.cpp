@@ -186,6 +186,7 @@ std::string_view openapi_schemas() {
     "transfer": {"type": "integer", "description": "ISO/IEC 23091-2; 16 is PQ, 18 is HLG"},
     "matrix": {"type": "integer"},
     "hdr_vivid": {"type": "boolean", "description": "Dynamic metadata of T/UWA 005.1"},
+    "hdr10_plus": {"type": "boolean", "description": "Dynamic metadata of SMPTE ST 2094-40"},
     "mastering_max_nits": {"type": "number"}, "mastering_min_nits": {"type": "number"},
     "max_content_light": {"type": "integer"},
     "max_frame_average_light": {"type": "integer"}}},

@@ -139,6 +139,7 @@ void read_metadata(ByteSpan payload, VideoFacts& facts) {
   BitReader in(payload.subspan(at));
   if (*type == kMetadataT35) {
     facts.closed_captions |= is_caption_data(payload.subspan(at));
+    facts.hdr10_plus |= is_hdr10_plus(payload.subspan(at));
   } else if (*type == kMetadataLight) {
     const ContentLight light{static_cast<std::uint16_t>(in.bits(16)),
                              static_cast<std::uint16_t>(in.bits(16))};

@@ -77,6 +77,22 @@ TEST(EnrichAv1, ConvertsHdrMetadataToTheUnitsOfHevc) {
   EXPECT_EQ(mastering.min_luminance, 50u);
 }
 
+TEST(EnrichAv1, SeesHdr10Plus) {
+  const auto track = describe(kHdr10Record);
+  const auto with_metadata = [&](const std::string& t35) {
+    return enriched(track, hex("0a0e000000043cfecc02f85091009040"
+                               "2a0b04" +
+                               t35 +
+                               "80"
+                               "320110")
+                               .bytes());
+  };
+  const auto plus = with_metadata("b5003c000104014000");
+  EXPECT_TRUE(plus->video()->hdr10_plus);
+  EXPECT_EQ(supplemental_brand(*plus), "cdm4");
+  EXPECT_EQ(with_metadata("b5003c000104004000"), track);
+}
+
 TEST(IsSyncAv1, NeedsAShownKeyFrameWithItsSequenceHeader) {
   const auto track = describe(kHdr10Record);
   const std::string sequence = "0a0e000000043cfecc02f85091009040";

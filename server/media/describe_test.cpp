@@ -260,6 +260,25 @@ TEST(Enriched, SeesHdrVividInTheFirstAccessUnit) {
   EXPECT_EQ(with_sei("26000400050142ff")->video()->colour, hevc->video()->colour);
 }
 
+TEST(Enriched, SeesHdr10PlusInTheFirstAccessUnit) {
+  const auto hevc = describe(Codec::hevc, kHevcHdr10).value();
+  EXPECT_EQ(supplemental_brand(*hevc), "");
+  const auto with_sei = [&](const std::shared_ptr<const Track>& track, std::string_view t35) {
+    return enriched(track, unit({"4e010409" + std::string(t35) + "80", "2601ac"}));
+  };
+  const auto plus = with_sei(hevc, "b5003c000104014000");
+  EXPECT_TRUE(plus->video()->hdr10_plus);
+  EXPECT_EQ(supplemental_brand(*plus), "cdm4");
+  EXPECT_EQ(plus->codec_string, hevc->codec_string) << "the codec string stays as it was";
+  EXPECT_EQ(with_sei(hevc, "b5003c000104004000"), hevc) << "another application mode";
+  EXPECT_EQ(with_sei(hevc, "b5003c000101014000"), hevc) << "ST 2094-10";
+  EXPECT_EQ(with_sei(hevc, "26003c000104014000"), hevc) << "another country";
+  // It is reported where it stands, but is no HDR10+ over another curve.
+  const auto gamma = with_sei(describe(Codec::hevc, kHevcOpenGop).value(), "b5003c000104014000");
+  EXPECT_TRUE(gamma->video()->hdr10_plus);
+  EXPECT_EQ(supplemental_brand(*gamma), "");
+}
+
 TEST(Enriched, SurvivesLengthsThatLie) {
   const auto track = describe(Codec::hevc, kHevcHdr10).value();
   const Bytes liar = from_hex("ffffffff26").value();

@@ -83,6 +83,7 @@ void read_message(std::uint32_t type, ByteSpan payload, DisplaySei& found) {
   } else if (type == kRegisteredUserData) {
     found.closed_captions |= is_caption_data(payload);
     found.hdr_vivid |= is_hdr_vivid(payload);
+    found.hdr10_plus |= is_hdr10_plus(payload);
   } else if (type == kRecoveryPoint) {
     BitReader bits(payload);
     const std::uint32_t frames = bits.ue(65535);
@@ -143,11 +144,18 @@ bool is_hdr_vivid(ByteSpan t35) {
   return begins_with(t35, kVivid);
 }
 
+bool is_hdr10_plus(ByteSpan t35) {
+  // United States, Samsung, its code for ST 2094, application 4, application mode 1.
+  constexpr std::uint8_t kHdr10Plus[] = {0xB5, 0x00, 0x3C, 0x00, 0x01, 0x04, 0x01};
+  return begins_with(t35, kHdr10Plus);
+}
+
 void apply(const DisplaySei& found, VideoFacts& facts) {
   if (found.mastering) facts.mastering = found.mastering;
   if (found.light) facts.light = found.light;
   facts.closed_captions |= found.closed_captions;
   facts.hdr_vivid |= found.hdr_vivid;
+  facts.hdr10_plus |= found.hdr10_plus;
   if (found.alternative_transfer == 18 && facts.colour.transfer != 16) facts.colour.transfer = 18;
 }
 

@@ -48,6 +48,7 @@ struct DisplaySei {
   std::optional<std::uint32_t> recovery_point;  // 6: frames until the picture is whole (AVC: ue)
   bool closed_captions = false;                 // 4: see is_caption_data
   bool hdr_vivid = false;                       // 4: see is_hdr_vivid
+  bool hdr10_plus = false;                      // 4: see is_hdr10_plus
   bool empty() const { return !mastering && !light && !alternative_transfer; }
 };
 // `sei` is the NAL unit without its header (1 byte in AVC, 2 in HEVC), still with emulation
@@ -62,6 +63,8 @@ bool is_caption_data(ByteSpan t35);
 // Likewise whether it is the dynamic metadata of HDR Vivid [T/UWA 005.1, annex A]. It comes with
 // every picture too, over a PQ or HLG picture that plays without it.
 bool is_hdr_vivid(ByteSpan t35);
+// And of HDR10+ [SMPTE ST 2094-40; CTA-861 annex S], over a PQ picture.
+bool is_hdr10_plus(ByteSpan t35);
 
 // Facts completed by SEI. An alternative transfer of 18 over a BT.2020 SDR-compatible curve is HLG
 // in effect (ATC SEI, DVB and ARIB practice).

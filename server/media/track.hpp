@@ -92,7 +92,8 @@ struct VideoFacts {
   std::optional<ContentLight> light;
   std::uint8_t nal_length_size = 4;  // AVC and HEVC only
   bool interlaced = false;           // coded as fields, or may be (AVC frame_mbs_only_flag 0)
-  bool hdr_vivid = false;            // carries dynamic metadata of T/UWA 005.1 (HEVC SEI)
+  bool hdr_vivid = false;            // carries dynamic metadata of T/UWA 005.1 (SEI)
+  bool hdr10_plus = false;           // carries dynamic metadata of SMPTE ST 2094-40 (SEI, OBU)
   bool closed_captions = false;      // carries CEA-608 or CEA-708 captions
   bool operator==(const VideoFacts&) const = default;
 };
@@ -131,5 +132,10 @@ struct Track {
   const VideoFacts* video() const { return std::get_if<VideoFacts>(&facts); }
   const AudioFacts* audio() const { return std::get_if<AudioFacts>(&facts); }
 };
+
+// The registered brand [mp4ra.org] of what its dynamic metadata add to pictures that play without
+// them: "cdm4" of HDR10+ [SCTE 215-1-1, "HDR10+ AV1 Metadata Handling" 3.2]. Empty where there is
+// none, or where the picture is not what the brand asks for.
+std::string_view supplemental_brand(const Track& track);
 
 }  // namespace kapok::media

@@ -2,12 +2,12 @@
 // and our own page find, a logo and a clock in the rungs; and that posters and thumbnails survive a kill -9.
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { complaints, launchChromium, noChromium } from './lib/browsers.mjs';
 import { smallClip } from './lib/clips.mjs';
 import { decodedNumbers } from './lib/decoded.mjs';
-import { kRoot, noServer, run, serverBinary, temporaryFolder, until } from './lib/environment.mjs';
+import { kRoot, noServer, noTranscoder, run, temporaryFolder, until } from './lib/environment.mjs';
 import { startPageServer } from './lib/page_server.mjs';
 import { frozen, numberOf, parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
@@ -36,11 +36,6 @@ preset = "ultrafast"
 `;
 const kFramesASegment = 50;
 
-const noTranscoder = () => {
-  const server = serverBinary();
-  const program = server === null ? null : join(dirname(server), 'kapok-transcoder');
-  return program !== null && existsSync(program) ? false : 'kapok-transcoder is not built';
-};
 const noPage = () =>
   existsSync(join(kRoot, 'player', 'dist', 'index.html')) ? false : 'player/dist is not built (npm run build)';
 

@@ -33,6 +33,9 @@ inline void use(const std::shared_ptr<const media::Track>& track, ByteSpan bytes
   const auto back = cmaf::read_init(Buffer(cmaf::write_init(*more)), 1);
   require(back.has_value());
   require((*back)->codec_string == more->codec_string);
+  require(media::supplemental_brand(**back) == media::supplemental_brand(*more));
+  if (more->codec == media::Codec::hevc && more->video()->hdr_vivid)
+    require((*back)->video()->hdr_vivid);
 }
 
 inline void try_codec(media::Codec codec, ByteSpan bytes) {

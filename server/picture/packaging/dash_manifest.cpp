@@ -41,6 +41,12 @@ void descriptor(pugi::xml_node parent, const char* name, const char* scheme, uns
   node.append_attribute("value") = value;
 }
 
+void write_property(pugi::xml_node parent, const char* scheme, const std::string& value) {
+  pugi::xml_node node = parent.append_child("SupplementalProperty");
+  node.append_attribute("schemeIdUri") = scheme;
+  node.append_attribute("value") = value.c_str();
+}
+
 // [DVB A168 5.2.5] HDR is essential (who does not know it must not play it),
 // plain BT.709 is only told.
 void write_colour(pugi::xml_node set, const media::VideoFacts& video) {
@@ -90,6 +96,12 @@ pugi::xml_node write_representation(pugi::xml_node set, const RenditionListing& 
             .c_str();
     if (const std::string rate = format_frame_rate(video->frame_rate); !rate.empty())
       node.append_attribute("frameRate") = rate.c_str();
+    // [ETSI TS 103 285 5.2.6; "HDR10+ AV1 Metadata Handling" 3.3] of this one alone: rungs of the
+    // same set are without. scte214:supplementalCodecs would name the same codec again.
+    if (media::supplemental_brand(track) == "cdm4") {
+      write_property(node, "urn:dvb:dash:hdr-dmi", "ST2094-40");
+      write_property(node, "http://dashif.org/metadata/hdr", "SMPTE2094-40");
+    }
   }
   if (const media::AudioFacts* audio = track.audio()) {
     node.append_attribute("audioSamplingRate") = audio->sample_rate;
@@ -195,12 +207,6 @@ std::string switchable_from(const Set& set, const std::vector<Set>& videos) {
     if (&other != &set && range_of(other) == range_of(set))
       ids += fmt::format("{}{}", ids.empty() ? "" : ",", other.id);
   return ids;
-}
-
-void write_property(pugi::xml_node set, const char* scheme, const std::string& value) {
-  pugi::xml_node node = set.append_child("SupplementalProperty");
-  node.append_attribute("schemeIdUri") = scheme;
-  node.append_attribute("value") = value.c_str();
 }
 
 pugi::xml_node write_set(pugi::xml_node period, const Set& members) {

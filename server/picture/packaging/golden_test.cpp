@@ -126,6 +126,44 @@ TEST(Golden, ALadderOfTwoRangesAndTwoCodecs) {
   compare("ladder.mpd", write_dash_manifest({era}, era.era.start_utc));
 }
 
+// A source with HDR10+ and a rung of it, which the encoder made without.
+TEST(Golden, DynamicMetadataOfTheSourceAlone) {
+  media::VideoFacts facts;
+  facts.width = 3840;
+  facts.height = 2160;
+  facts.bit_depth = 10;
+  facts.frame_rate = {50, 1};
+  facts.colour = {9, 16, 9, false};
+  facts.hdr10_plus = true;
+  RenditionInfo source;
+  source.id = "source";
+  source.bandwidth = 28'000'000;
+  RenditionInfo rung;
+  rung.id = "1080p-hdr";
+  rung.bandwidth = 6'000'000;
+  rung.rung = true;
+  RenditionInfo sound;
+  sound.id = "audio-zh";
+  sound.bandwidth = 140'000;
+  EraListing era;
+  era.era = {.id = 3,
+             .start_utc = UtcTime(seconds(1'790'000'000)),
+             .base = 895'000'000,
+             .segment_duration = seconds(2),
+             .window = seconds(1800)};
+  const auto hevc = [](const char* codec_string, const media::VideoFacts& of) {
+    return pictures(media::Codec::hevc, codec_string, of);
+  };
+  era.renditions.push_back(listed(source, hevc("hvc1.2.4.L153.B0", facts)));
+  facts.width = 1920;
+  facts.height = 1080;
+  facts.hdr10_plus = false;
+  era.renditions.push_back(listed(rung, hevc("hvc1.2.4.L123.B0", facts)));
+  era.renditions.push_back(listed(sound, *audio_track()));
+  compare("hdr10-plus.m3u8", write_multivariant(era));
+  compare("hdr10-plus.mpd", write_dash_manifest({era}, era.era.start_utc));
+}
+
 // Surround in Chinese as it came, English in stereo; rungs of both at two rates, and of a third
 // sound whose language nobody said.
 TEST(Golden, SoundInSeveralLanguages) {

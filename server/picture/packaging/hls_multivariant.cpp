@@ -126,6 +126,9 @@ void write_variant(std::string& out, const RenditionListing& rendition, const Au
   fmt::format_to(std::back_inserter(out), "#EXT-X-STREAM-INF:BANDWIDTH={}", bandwidth);
   if (average > 0) fmt::format_to(std::back_inserter(out), ",AVERAGE-BANDWIDTH={}", average);
   fmt::format_to(std::back_inserter(out), ",CODECS=\"{}\"", codecs);
+  if (const auto brand = media::supplemental_brand(track); !brand.empty())
+    fmt::format_to(std::back_inserter(out), ",SUPPLEMENTAL-CODECS=\"{}/{}\"", track.codec_string,
+                   brand);
   if (const media::VideoFacts* video = track.video()) {
     fmt::format_to(std::back_inserter(out), ",RESOLUTION={}x{}", video->width, video->height);
     if (video->frame_rate.numerator > 0)

@@ -42,7 +42,8 @@
 //                  9  1 chroma format     28  1 transfer
 //                 10  1 NAL length size   29  1 matrix
 //                 11  4 frame rate,       30  1 bits: 1 full range, 2 interlaced, 4 HDR Vivid,
-//                       numerator               8 captions, 16 mastering, 32 content light
+//                       numerator               8 captions, 16 mastering, 32 content light,
+//                                               64 HDR10+
 //                 15  4 denominator       31  . mastering (24), content light (4) where they are
 //   mastering      0 12 x, y of green, blue, red (u16 each)   12  4 white x, y
 //                 16  4 maximum, 20 4 minimum luminance

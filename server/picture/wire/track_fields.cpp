@@ -16,6 +16,7 @@ constexpr std::uint8_t kHdrVivid = 4;
 constexpr std::uint8_t kCaptions = 8;
 constexpr std::uint8_t kMastering = 16;
 constexpr std::uint8_t kLight = 32;
+constexpr std::uint8_t kHdr10Plus = 64;
 
 void write_rational(ByteWriter& out, const media::Rational& value) {
   out.u32(value.numerator);
@@ -68,7 +69,8 @@ void write_video(ByteWriter& out, const media::VideoFacts& facts) {
   out.u8(static_cast<std::uint8_t>(
       (facts.colour.full_range ? kFullRange : 0) | (facts.interlaced ? kInterlaced : 0) |
       (facts.hdr_vivid ? kHdrVivid : 0) | (facts.closed_captions ? kCaptions : 0) |
-      (facts.mastering ? kMastering : 0) | (facts.light ? kLight : 0)));
+      (facts.mastering ? kMastering : 0) | (facts.light ? kLight : 0) |
+      (facts.hdr10_plus ? kHdr10Plus : 0)));
   if (facts.mastering) write_mastering(out, *facts.mastering);
   if (facts.light) {
     out.u16(facts.light->max_content);
@@ -96,11 +98,12 @@ Result<media::VideoFacts> read_video(ByteReader& in) {
   facts.colour.transfer = KAPOK_TRY(in.u8());
   facts.colour.matrix = KAPOK_TRY(in.u8());
   const std::uint8_t bits = KAPOK_TRY(in.u8());
-  if (bits > (kFullRange | kInterlaced | kHdrVivid | kCaptions | kMastering | kLight))
+  if (bits > (kFullRange | kInterlaced | kHdrVivid | kCaptions | kMastering | kLight | kHdr10Plus))
     return fail(Errc::malformed, "video bits {}", bits);
   facts.colour.full_range = (bits & kFullRange) != 0;
   facts.interlaced = (bits & kInterlaced) != 0;
   facts.hdr_vivid = (bits & kHdrVivid) != 0;
+  facts.hdr10_plus = (bits & kHdr10Plus) != 0;
   facts.closed_captions = (bits & kCaptions) != 0;
   if ((bits & kMastering) != 0) facts.mastering = KAPOK_TRY(read_mastering(in));
   if ((bits & kLight) != 0) {

@@ -51,6 +51,7 @@ std::shared_ptr<const media::Track> hdr_track() {
       {13250, 7500, 34000}, {34500, 3000, 16000}, 15635, 16450, 10'000'000, 50};
   facts.light = media::ContentLight{1000, 400};
   facts.hdr_vivid = true;
+  facts.hdr10_plus = true;
   media::Track track;
   track.id = 1;
   track.kind = media::TrackKind::video;

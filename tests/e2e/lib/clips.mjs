@@ -1,16 +1,19 @@
 // Test clips, made once by Debian's ffmpeg into the cache: moving picture, burnt-in frame counter, a
 // tone. The length is a whole number of GOPs and of AAC frames.
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { barcodeFilter } from './barcode.mjs';
 import { kCache, run } from './environment.mjs';
+import { withHdr10Plus } from './hdr10_plus.mjs';
 
 // Raise it when what is made changes: old files stay unused.
 const kEdition = 2;
 
+const pathOf = (name) => join(kCache, `${name}-v${kEdition}.mp4`);
+
 async function make(name, args) {
   mkdirSync(kCache, { recursive: true });
-  const path = join(kCache, `${name}-v${kEdition}.mp4`);
+  const path = pathOf(name);
   if (existsSync(path)) return path;
   const partial = `${path}.${process.pid}.mp4`;
   await run('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-y', ...args, '-movflags', '+faststart', partial]);
@@ -87,6 +90,23 @@ export async function hevcClip() {
     '-b:v', spec.bitrate, '-x265-params', 'keyint=50:min-keyint=50:scenecut=0:open-gop=0:log-level=error', ...aac,
   ]);
   return { path, fps: spec.fps, frames: spec.fps * spec.seconds };
+}
+
+/** HDR10 with dynamic metadata of HDR10+, in MPEG-TS's terms; no B-frames, for raw HEVC has no timestamps. */
+export async function hdr10PlusClip() {
+  const spec = { ...kSmall, name: 'small-hdr10-plus', seconds: 16, bitrate: '600k' };
+  const clip = { path: pathOf(spec.name), fps: spec.fps, frames: spec.fps * spec.seconds };
+  if (existsSync(clip.path)) return clip;
+  mkdirSync(kCache, { recursive: true });
+  const raw = join(kCache, `${spec.name}.${process.pid}.hevc`);
+  const x265 = 'keyint=50:min-keyint=50:scenecut=0:open-gop=0:bframes=0:log-level=error:hdr10=1:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:'
+    + 'master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400';
+  await run('ffmpeg', ['-v', 'error', '-y', ...source(spec).slice(0, 4), ...source(spec).slice(-2), '-pix_fmt', 'yuv420p10le', '-c:v', 'libx265',
+    '-preset', 'ultrafast', '-b:v', spec.bitrate, '-x265-params', x265, '-f', 'hevc', raw]);
+  writeFileSync(raw, withHdr10Plus(readFileSync(raw)));
+  await make(spec.name, ['-framerate', `${spec.fps}`, '-i', raw, ...source(spec).slice(4, 8), '-map', '0:v', '-map', '1:a', '-c:v', 'copy', '-tag:v', 'hvc1', ...aac]);
+  rmSync(raw);
+  return clip;
 }
 
 /** AV1 and Opus, which legacy RTMP does not have. */

@@ -26,6 +26,12 @@ export function verifyBinary() {
 /** A reason to skip, or false. Tests that need the server say so instead of failing without a build. */
 export const noServer = () => (serverBinary() === null ? 'kapok-server is not built (KAPOK_BIN names one)' : false);
 
+export const noTranscoder = () => {
+  const server = serverBinary();
+  const there = server !== null && existsSync(join(dirname(server), 'kapok-transcoder'));
+  return there ? false : 'kapok-transcoder is not built';
+};
+
 export function temporaryFolder(name) {
   mkdirSync(join(tmpdir(), 'kapok-e2e'), { recursive: true });
   const path = mkdtempSync(join(tmpdir(), 'kapok-e2e', `${name}-`));

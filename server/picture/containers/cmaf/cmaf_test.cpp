@@ -264,6 +264,41 @@ TEST(WriteInit, SignalsHdr10InTheSampleEntry) {
   EXPECT_EQ(std::to_integer<int>(hvcc[23]), 0xa0);
 }
 
+TEST(WriteInit, TellsOfDynamicMetadataAndReadsItBack) {
+  const auto track = make_track(Codec::hevc, kHdr10, "");
+  const auto with = [&](bool vivid, bool plus) {
+    Track more = *track;
+    media::VideoFacts facts = *more.video();
+    facts.frame_rate = {50, 1};
+    facts.hdr_vivid = vivid;
+    facts.hdr10_plus = plus;
+    more.facts = facts;
+    return write_init(more);
+  };
+  const auto brands = [](const Bytes& init) {
+    return std::string(as_text(find_box(init, "ftyp").value().subspan(8)));
+  };
+  const auto sample_entry = [](const Bytes& init) {
+    return read_box(find_box(init, "moov/trak/mdia/minf/stbl/stsd").value().subspan(8))->body;
+  };
+  const auto back = [](const Bytes& init) { return *read_init(Buffer(init), 1).value()->video(); };
+
+  const Bytes plain = with(false, false);
+  EXPECT_EQ(brands(plain), "cmf2iso6cmfcchd1");
+  EXPECT_FALSE(find_box(sample_entry(plain).subspan(78), "cuvv"));
+  EXPECT_FALSE(back(plain).hdr_vivid || back(plain).hdr10_plus);
+
+  const Bytes plus = with(false, true);
+  EXPECT_EQ(brands(plus), "cmf2iso6cmfcchd1cdm4");
+  EXPECT_TRUE(back(plus).hdr10_plus);
+
+  const Bytes vivid = with(true, false);
+  EXPECT_EQ(brands(vivid), brands(plain)) << "no brand is registered";
+  EXPECT_EQ(to_hex(find_box(sample_entry(vivid).subspan(78), "cuvv").value()),
+            "00010004000500000000000000000000000000000000");
+  EXPECT_TRUE(back(vivid).hdr_vivid);
+}
+
 TEST(WriteInit, PutsTheLanguageInBothPlaces) {
   const Bytes init = write_init(*make_track(Codec::aac, "1190", "zh-Hans"));
   const ByteSpan mdhd = find_box(init, "moov/trak/mdia/mdhd").value();

@@ -46,6 +46,7 @@ void write_ftyp(ByteWriter& out, const Track& track) {
   out.u32(0);
   out.text("cmf2iso6cmfc");
   out.text(profile_brand(track));
+  out.text(media::supplemental_brand(track));
 }
 
 void write_matrix(ByteWriter& out) {

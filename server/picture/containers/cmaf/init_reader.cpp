@@ -98,7 +98,8 @@ Result<Bytes> read_config(Codec codec, ByteSpan body) {
   return Bytes(body.begin(), body.end());
 }
 
-// What stands beside the configuration: colour and HDR metadata that came from SEI.
+// What stands beside the configuration: colour and HDR metadata that came from SEI, and which
+// dynamic ones the pictures have with them.
 Result<void> read_colour_boxes(ByteSpan boxes, VideoFacts& facts) {
   const auto views = KAPOK_TRY(read_boxes(boxes));
   for (const BoxView& box : views) {
@@ -125,9 +126,20 @@ Result<void> read_colour_boxes(ByteSpan boxes, VideoFacts& facts) {
       light.max_content = KAPOK_TRY(in.u16());
       light.max_frame_average = KAPOK_TRY(in.u16());
       facts.light = light;
+    } else if (box.type == "cuvv") {
+      facts.hdr_vivid |= KAPOK_TRY(in.u16()) != 0;
     }
   }
   return {};
+}
+
+// [ISO/IEC 14496-12 4.3] compatible brands stand behind the major brand and its version.
+bool has_brand(ByteSpan init, std::string_view brand) {
+  const auto ftyp = find_box(init, "ftyp");
+  if (!ftyp) return false;
+  for (std::size_t at = 8; at + 4 <= ftyp->size(); at += 4)
+    if (as_text(ftyp->subspan(at, 4)) == brand) return true;
+  return false;
 }
 
 Result<std::string> read_language(ByteSpan mdia) {
@@ -176,6 +188,7 @@ Result<std::shared_ptr<const Track>> read_init(const Buffer& init, media::TrackI
     Track more = *track;
     VideoFacts facts = *known;
     KAPOK_TRY(read_colour_boxes(boxes, facts));
+    facts.hdr10_plus |= has_brand(init.bytes(), "cdm4");
     more.facts = facts;
     track = std::make_shared<const Track>(std::move(more));
   }

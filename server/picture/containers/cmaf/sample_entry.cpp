@@ -68,6 +68,16 @@ void write_hdr(ByteWriter& out, const VideoFacts& facts) {
   }
 }
 
+// [T/UWA 005.2-1] what a decoder of HDR Vivid will find in SEI messages: version 1, which is what
+// is_hdr_vivid() knows.
+void write_hdr_vivid(ByteWriter& out) {
+  const Box cuvv(out, "cuvv");
+  out.u16(1);     // cuva_version_map, a bit for each version
+  out.u16(4);     // terminal_provide_code
+  out.u16(5);     // terminal_provide_oriented_code, of the highest version
+  out.zeros(16);  // reserved
+}
+
 struct VideoNames {
   std::string_view entry;
   std::string_view config;
@@ -108,6 +118,7 @@ void write_video(ByteWriter& out, const Track& track, const VideoFacts& facts) {
   }
   write_colour(out, facts);
   write_hdr(out, facts);
+  if (facts.hdr_vivid && track.codec == Codec::hevc) write_hdr_vivid(out);
   const Box pasp(out, "pasp");
   out.u32(facts.sample_aspect.numerator);
   out.u32(facts.sample_aspect.denominator);
