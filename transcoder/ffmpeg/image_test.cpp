@@ -1,11 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
 #include <condition_variable>
-#include <cstdio>
 
 #include "transcoder/ffmpeg/clip_test.hpp"
 #include "transcoder/ffmpeg/graph_text.hpp"
@@ -236,42 +234,6 @@ TEST(Images, LateOnesAreLeftOutAndHoldNoRungBack) {
   EXPECT_GE(thumbnails.size(), 2U);
   EXPECT_LE(thumbnails.size(), 6U);
   EXPECT_EQ(thumbnails[0].pts.count, clip.segment_starts[0]);
-}
-
-// Not a test: what stills cost beside a ladder. Run with --gtest_also_run_disabled_tests.
-TEST(Cost, DISABLED_OfStillsOf4KEveryTwoSeconds) {
-  const auto cpu = [] {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-  };
-  const Clip clip = make_clip({.codec = media::Codec::hevc,
-                               .pictures = "testsrc2=s=3840x2160:r=50,format=yuv420p10le",
-                               .frames = 200,
-                               .segment = 100,
-                               .facts = hdr10_facts()});
-  auto keep = rung("1080p-hdr", media::Codec::hevc, 1080);
-  keep.range = media::RungRange::keep;
-  keep.bit_depth = 10;
-  for (const auto& [name, only] :
-       {std::pair{"an SDR rung of 720 lines", rung("720p", media::Codec::avc, 720)},
-        std::pair{"an HDR rung of 1080 lines", keep}}) {
-    double without = 0;
-    for (const bool images : {false, true, false, true}) {
-      media::Ladder ladder = ladder_of({only});
-      ladder.poster.enabled = ladder.thumbnails.enabled = images;
-      ladder.poster.interval = seconds(2);
-      RecordingSink sink;
-      const double before = cpu();
-      run(clip, ladder, sink);
-      const double spent = cpu() - before;
-      if (images)
-        std::printf("%s: %.2f s without, %.2f s with stills\n", name, without, spent);
-      else
-        without = spent;
-    }
-  }
 }
 
 }  // namespace

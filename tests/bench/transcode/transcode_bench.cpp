@@ -1,6 +1,9 @@
 // The FFmpeg engine over a transport stream file, as fast as it goes:
-//   transcode_bench <file.ts> <segment frames> <name:codec:height:b/s:preset:tune>...
-// Prints the frames that it decoded, the bytes of each rung and the most memory that was resident.
+//   transcode_bench [--stills] <file.ts> <segment frames>
+//   <name:codec:height:b/s:preset:tune[:hdr]>...
+// --stills: with a poster and thumbnails as a ladder has them by itself; hdr: 10 bit, the range
+// kept. Prints the frames that it decoded, the bytes of each rung and the most memory that was
+// resident.
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -23,7 +26,10 @@ class CountingSink final : public ladder::RungSink {
     const std::lock_guard lock(mutex_);
     bytes_[std::string(rung)] += packet.payload.size();
   }
-  void image(media::Image) override {}
+  void image(media::Image image) override {
+    const std::lock_guard lock(mutex_);
+    bytes_[std::string(media::name_of(image.kind))] += image.jpeg.size();
+  }
   void notice(LogLevel, std::string_view event, std::string_view text) override {
     std::fprintf(stderr, "%.*s: %.*s\n", static_cast<int>(event.size()), event.data(),
                  static_cast<int>(text.size()), text.data());
@@ -52,6 +58,11 @@ media::VideoRung parse_rung(const std::string& text) {
   rung.bit_rate = static_cast<std::uint32_t>(std::stoul(number));
   std::getline(in, rung.preset, ':');
   std::getline(in, rung.tune, ':');
+  std::string range;
+  if (std::getline(in, range, ':') && range == "hdr") {
+    rung.range = media::RungRange::keep;
+    rung.bit_depth = 10;
+  }
   return rung;
 }
 
@@ -73,10 +84,15 @@ void give(ladder::Engine& engine, const mpegts::TsDemuxer::Items& items, std::ui
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool stills = argc > 1 && std::string_view(argv[1]) == "--stills";
+  if (stills) {
+    --argc;
+    ++argv;
+  }
   if (argc < 4) return 2;
   media::Ladder ladder;
-  // The command line that it is held against makes none either.
-  ladder.poster.enabled = ladder.thumbnails.enabled = false;
+  // The command line that it is held against makes none.
+  ladder.poster.enabled = ladder.thumbnails.enabled = stills;
   ladder.name = "bench";
   for (int i = 3; i < argc; ++i) ladder.video.push_back(parse_rung(argv[i]));
   CountingSink sink;
