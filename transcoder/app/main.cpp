@@ -66,6 +66,7 @@ Result<void> serve(const Arguments& arguments) {
   socklen_t size = sizeof kind;
   if (::getsockopt(kSocket, SOL_SOCKET, SO_TYPE, &kind, &size) != 0)
     return fail(Errc::config, "descriptor 3 is no socket: kapok-server starts this program");
+  KAPOK_TRY(drop_capabilities());
   // The outbox's writes wait for room.
   if (::fcntl(kSocket, F_SETFL, 0) != 0) return std::unexpected(system_error(errno, "fcntl"));
   WorkerParts parts;

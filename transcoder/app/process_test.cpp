@@ -94,6 +94,9 @@ TEST(KapokTranscoder, SaysWhatItsSandboxHoldsAndTheKernelAgrees) {
   std::string text{std::istreambuf_iterator<char>(status), {}};
   EXPECT_NE(text.find("NoNewPrivs:\t1"), std::string::npos) << text;
   EXPECT_NE(text.find("Seccomp:\t2"), std::string::npos) << text;
+  // Also of a worker that root has started.
+  EXPECT_NE(text.find("CapPrm:\t0000000000000000"), std::string::npos) << text;
+  EXPECT_NE(text.find("CapEff:\t0000000000000000"), std::string::npos) << text;
   worker.send(wire::Drain{});
   bool told = false;
   for (const auto& notice : all_of<wire::Notice>(worker.rest()))

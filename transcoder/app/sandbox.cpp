@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
@@ -247,6 +248,14 @@ Result<std::string> bound_address_space(Profile profile, const media::Ladder& la
 
 }  // namespace
 
+Result<void> drop_capabilities() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+  if (::syscall(SYS_capset, &header, none.data()) != 0)
+    return std::unexpected(system_error(errno, "capset"));
+  return {};
+}
+
 std::string close_files(Profile profile) {
   // What landlock asks for first.
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
@@ -274,7 +283,7 @@ Result<std::string> close_sandbox(Profile profile, const media::Ladder& ladder) 
   // For a GPU's driver files were closed before, see close_files().
   const std::string landlock = profile == Profile::gpu ? "gpu" : close_landlock(profile);
   KAPOK_TRY(close_system_calls(profile));
-  return "no-new-privileges no-core seccomp " + landlock + memory;
+  return "no-new-privileges no-capabilities no-core seccomp " + landlock + memory;
 }
 
 }  // namespace kapok::transcoder

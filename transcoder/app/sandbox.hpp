@@ -22,6 +22,9 @@ enum class Profile : std::uint8_t {
 // profile before the engine's threads are there. The others need no such thing, for they have no
 // system call that opens a file. Returns as close_sandbox().
 std::string close_files(Profile profile);
+// Before there is a second thread: what a worker that root has started could still do as such (give
+// its threads real-time priority, open anybody's files). Errors: internal.
+Result<void> drop_capabilities();
 
 // How much address space a worker in software may have: pictures of 8K in every queue, encoders of
 // every rung, and each core's threads with their stacks and heaps.
