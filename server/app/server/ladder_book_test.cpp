@@ -81,10 +81,10 @@ TEST(LadderJson, ALogoThatIsNotThereIsRefused) {
 TEST(LadderJson, AGraphOfElementsComesFromFilesAlone) {
   media::Ladder ladder;
   ladder.name = "museum";
-  const LoadedConfig loaded = load_ladder_json(
-      given(R"({"engine": "gstreamer", "video": [{"name": "own", "height": 720,
+  const LoadedConfig loaded =
+      load_ladder_json(given(R"({"engine": "gstreamer", "video": [{"name": "own", "height": 720,
                 "bit_rate": 3000000, "bin": "x264enc"}]})"),
-      presets(), ladder);
+                       presets(), ladder);
   ASSERT_FALSE(loaded.ok());
   EXPECT_EQ(loaded.errors.front().key, "video.bin");
   EXPECT_NE(loaded.errors.front().remedy.find("transcoder.ladders"), std::string::npos);

@@ -4,7 +4,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <algorithm>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <sstream>
@@ -97,6 +99,15 @@ Result<std::uint64_t> raise_open_files() {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
     return std::unexpected(system_error(errno, "raise the limit of open files"));
   return limit.rlim_cur;
+}
+
+std::size_t spool_backlog_bytes(std::size_t writers) {
+  constexpr std::size_t kShare = 8;
+  constexpr std::size_t kLeast = std::size_t{128} << 20U;
+  constexpr std::size_t kMost = std::size_t{1} << 30U;
+  const auto memory = static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) *
+                      static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return std::clamp(memory / kShare / writers, kLeast, kMost);
 }
 
 Result<void> forbid_core_dumps() {

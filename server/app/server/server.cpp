@@ -1,7 +1,5 @@
 #include "server/app/server/server.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -28,18 +26,6 @@ constexpr std::size_t kMaxOfficeJobs = 1'024;
 std::size_t shard_count(const Config& config) {
   if (config.shards != 0) return config.shards;
   return std::max(1U, std::thread::hardware_concurrency());
-}
-
-// What waits for the disk: a share of memory, and never what would play nowhere any more.
-WorkerThread::Limits spool_limits(std::size_t writers) {
-  constexpr std::size_t kShare = 8;
-  constexpr std::size_t kLeast = std::size_t{128} << 20U;  // an 8K feed's largest frames
-  constexpr std::size_t kMost = std::size_t{1} << 30U;
-  const auto memory = static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) *
-                      static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  return {.jobs = kMaxSpoolJobs,
-          .bytes = std::clamp(memory / kShare / writers, kLeast, kMost),
-          .age = seconds(10)};
 }
 
 std::string listen_address(const ListenerConfig& listener) {
@@ -200,8 +186,12 @@ Result<void> Server::prepare_channels() {
   shards_ = std::make_unique<Shards>(shard_count(config_));
   std::vector<WindowFanOut::Target> targets;
   for (std::size_t i = 0; i < shards_->size(); ++i) {
-    spool_writers_.push_back(std::make_unique<WorkerThread>(fmt::format("spool-writer{}", i),
-                                                            spool_limits(shards_->size())));
+    // What is older plays nowhere any more.
+    spool_writers_.push_back(std::make_unique<WorkerThread>(
+        fmt::format("spool-writer{}", i),
+        WorkerThread::Limits{.jobs = kMaxSpoolJobs,
+                             .bytes = spool_backlog_bytes(shards_->size()),
+                             .age = seconds(10)}));
     live_.push_back(std::make_unique<delivery::LiveStore>(shards_->executor(i), clock_));
     targets.push_back({shards_->executor(i), live_.back().get()});
   }

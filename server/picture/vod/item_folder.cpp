@@ -19,7 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using packaging::IndexedClose;
-using packaging::IndexedPart;
 using packaging::IndexedRendition;
 using packaging::IndexedSegment;
 using packaging::SpoolIndex;
