@@ -82,7 +82,9 @@ function(kapok_test_environment folder out)
   if(folder MATCHES "^transcoder/")
     list(APPEND environment
       "TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp"
-      "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/lsan.supp:print_suppressions=0")
+      "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/lsan.supp:print_suppressions=0"
+      # GLib's own allocator hands memory from thread to thread behind the sanitizers' back.
+      "G_SLICE=always-malloc")
   endif()
   set(${out} "${environment}" PARENT_SCOPE)
 endfunction()

@@ -56,7 +56,7 @@ Channel::~Channel() {
   // Sinks may outlive us; they must not find us.
   for (Feed& feed : feeds_)
     if (feed.session) feed.session->detach();
-  readers_->close();
+  // Readers close with their last holder: one may be leaving just now, on the home shard.
 }
 
 Channel::Feed Channel::make_feed(const FeedConfig& config) const {
