@@ -11,6 +11,13 @@ import { Server } from './lib/server.mjs';
 import { watch, watchInAll } from './lib/watching.mjs';
 import { noServer, sleep, until } from './lib/environment.mjs';
 
+// For whoever has to find out why one stands still.
+const stateOfVideo = () => {
+  const video = document.querySelector('video');
+  const ranges = Array.from({ length: video.buffered.length }, (_, i) => [video.buffered.start(i), video.buffered.end(i)]);
+  return JSON.stringify({ time: video.currentTime, ready: video.readyState, paused: video.paused, rate: video.playbackRate, ranges });
+};
+
 describe('an encoder reconnects with another picture size and frame rate', { skip: noServer() || noChromium() }, () => {
   let server, push, pages, browser, players;
   before(async () => {
@@ -34,11 +41,13 @@ describe('an encoder reconnects with another picture size and frame rate', { ski
   for (const [i, library] of ['shaka', 'dash', 'hls'].entries()) {
     test(`${library} goes on without being touched, with the new picture`, async (t) => {
       const { page } = players[i];
+      let state = '';
       await until(`the new picture in ${library}`, async () => {
         const { height, problems } = await page.evaluate('window.observe()');
         if (problems.length > 0) throw new Error(problems.join('; '));
+        state = await page.evaluate(stateOfVideo);
         return height === 270;
-      }, { timeout_ms: 60_000 });
+      }, { timeout_ms: 60_000 }).catch((error) => { throw new Error(`${error.message}; ${state}`); });
       // On a busy machine it may have to buffer once more before it goes on.
       let seen = await watch(page, 4);
       const begin = seen[0].time;
