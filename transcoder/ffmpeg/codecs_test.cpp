@@ -93,6 +93,15 @@ class CodecsOfOthers : public testing::Test {
     engine->drain();
     EXPECT_EQ(engine->stats().device, "x");
   }
+  // Of one that ended with its 25th picture, in the second segment.
+  void expect_another_from_the_third_segment_on() {
+    auto expected = pts_of(clip.packets);
+    expected.erase(expected.begin() + 25, expected.begin() + 40);
+    EXPECT_EQ(pts_of(sink["r"].packets), expected);
+    EXPECT_EQ(sync_pts_of(sink["r"].packets), clip.segment_starts);
+    EXPECT_EQ(sink.notices("device.failed"), 1U);
+    EXPECT_EQ(sink.notices("rung.failed"), 0U);
+  }
   Clip clip;
   RecordingSink sink;
 };
@@ -108,22 +117,13 @@ TEST_F(CodecsOfOthers, ThatAreNotThereAreReplacedAtOnceAndThisIsSaid) {
 
 TEST_F(CodecsOfOthers, AnEncoderThatFailsIsReplacedAtTheNextSegment) {
   run({.encoder = 25});
-  auto expected = pts_of(clip.packets);
-  expected.erase(expected.begin() + 25, expected.begin() + 40);
-  EXPECT_EQ(pts_of(sink["r"].packets), expected);
-  EXPECT_EQ(sync_pts_of(sink["r"].packets), clip.segment_starts);
+  expect_another_from_the_third_segment_on();
   EXPECT_EQ(sink["r"].tracks.size(), 2U);
-  EXPECT_EQ(sink.notices("device.failed"), 1U);
-  EXPECT_EQ(sink.notices("rung.failed"), 0U);
 }
 
 TEST_F(CodecsOfOthers, ADecoderThatFailsIsReplacedAtTheNextSegment) {
   run({.decoder = 25});
-  auto expected = pts_of(clip.packets);
-  expected.erase(expected.begin() + 25, expected.begin() + 40);
-  EXPECT_EQ(pts_of(sink["r"].packets), expected);
-  EXPECT_EQ(sync_pts_of(sink["r"].packets), clip.segment_starts);
-  EXPECT_EQ(sink.notices("device.failed"), 1U);
+  expect_another_from_the_third_segment_on();
 }
 
 }  // namespace

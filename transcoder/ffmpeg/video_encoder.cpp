@@ -133,19 +133,15 @@ Result<ladder::EncoderHeader> VideoEncoder::read_headers() const {
 
 Buffer VideoEncoder::payload_of(PacketPtr packet) const {
   const ByteSpan written = as_bytes(packet->data, static_cast<std::size_t>(packet->size));
-  Bytes converted;
+  const bool is_key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
+  const media::Codec codec = setup_.rung.codec;
+  Buffer payload;
   if (writes_start_codes())
-    converted =
-        ladder::length_prefixed(setup_.rung.codec, written, ladder::ParameterSetsIn::leave_out);
-  const ByteSpan bytes = writes_start_codes() ? ByteSpan(converted) : written;
-  if ((packet->flags & AV_PKT_FLAG_KEY) != 0 && !sei_.empty()) {
-    Bytes with_sei = sei_;
-    with_sei.insert(with_sei.end(), bytes.begin(), bytes.end());
-    return Buffer(std::move(with_sei));
-  }
-  if (writes_start_codes()) return Buffer(std::move(converted));
-  Buffer payload(bytes, std::shared_ptr<AVPacket>(std::move(packet)));
-  return setup_.rung.codec == media::Codec::av1 ? media::av1::without_delimiters(payload) : payload;
+    payload = Buffer(ladder::length_prefixed(codec, written, ladder::ParameterSetsIn::leave_out));
+  else
+    payload = Buffer(written, std::shared_ptr<AVPacket>(std::move(packet)));
+  if (codec == media::Codec::av1) return media::av1::without_delimiters(payload);
+  return is_key ? ladder::with_sei(std::move(payload), sei_) : payload;
 }
 
 }  // namespace kapok::ffmpeg
