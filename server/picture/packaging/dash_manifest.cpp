@@ -254,12 +254,14 @@ unsigned write_sets(pugi::xml_node period, const EraListing& listing, const EraL
     for (const RenditionListing* member : members.members) write_member(set, *member);
   };
   for (const Set& set : videos) write(set, true);
-  // A rung and what it was made of are the same sound.
+  // The sound that the feed has first is the main one, as it is DEFAULT in HLS. A rung and what it
+  // was made of are the same sound.
+  const auto main = std::ranges::find(listing.renditions, media::TrackKind::audio,
+                                      [](const auto& rendition) { return rendition.info.kind; });
   for (const Set& set : sounds) {
-    const RenditionInfo& first = sounds.front().members.front()->info;
     const RenditionInfo& info = set.members.front()->info;
-    const bool same = info.rung != first.rung && info.language == first.language;
-    write(set, &set == &sounds.front() || same);
+    const bool same = info.rung != main->info.rung && info.language == main->info.language;
+    write(set, set.members.front() == &*main || same);
   }
   return id;
 }

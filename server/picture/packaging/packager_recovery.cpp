@@ -20,7 +20,7 @@ Result<UtcTime> Packager::State::open() {
   UtcTime end;
   if (!index.eras().empty()) last_era = index.eras().back();
   for (const Era& era : index.eras()) services.windows.publish(event(EraOpened{era}));
-  for (const auto& [id, rendition] : index.renditions()) republish(id, rendition, end);
+  for (const auto& [id, rendition] : index.in_order()) republish(std::string(id), *rendition, end);
   republish_images();
   if (last_era) services.windows.publish(event(EraEnded{last_era->id}));
   if (recovery.records > 0)

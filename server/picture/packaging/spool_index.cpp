@@ -403,7 +403,10 @@ Result<void> SpoolIndex::on(const IndexedRendition& record) {
   if (!known) return fail(Errc::malformed, "rendition in unknown era {}", record.era);
   if (renditions_.size() >= kMaxIndexedRenditions && !renditions_.contains(record.info.id))
     return fail(Errc::limit, "too many renditions");
-  auto& appearances = renditions_[record.info.id].appearances;
+  const std::size_t place = renditions_.size();
+  const auto [found, added] = renditions_.try_emplace(record.info.id);
+  if (added) found->second.place = place;
+  auto& appearances = found->second.appearances;
   if (!appearances.empty() && appearances.back().info.timescale != record.info.timescale)
     return fail(Errc::malformed, "rendition changed its timescale");
   if (appearances.empty() || appearances.back().era < record.era)
@@ -526,21 +529,31 @@ void SpoolIndex::forget_eras() {
   }
 }
 
+std::vector<std::pair<std::string_view, const SpoolIndex::Rendition*>> SpoolIndex::in_order()
+    const {
+  std::vector<std::pair<std::string_view, const Rendition*>> out;
+  for (const auto& [id, rendition] : renditions_) out.emplace_back(id, &rendition);
+  std::ranges::sort(out, {}, [](const auto& one) { return one.second->place; });
+  return out;
+}
+
 Bytes SpoolIndex::encode() const {
   Bytes out;
   append_header(out);
   for (const Era& era : eras_) append_record(out, era);
   if (timing_) append_record(out, *timing_);
-  for (const auto& [id, rendition] : renditions_) {
-    for (const IndexedRendition& appearance : rendition.appearances) append_record(out, appearance);
-    for (const KeptSegment& segment : rendition.segments) {
+  for (const auto& [name, rendition] : in_order()) {
+    const std::string id(name);
+    for (const IndexedRendition& appearance : rendition->appearances)
+      append_record(out, appearance);
+    for (const KeptSegment& segment : rendition->segments) {
       append_record(out, segment.opened);
       for (const Part& part : segment.parts)
         append_record(out, IndexedPart{id, segment.opened.number, part});
       if (segment.complete) append_record(out, segment.closed);
     }
-    if (rendition.expired_before > 0)
-      append_record(out, IndexedExpiry{id, rendition.expired_before});
+    if (rendition->expired_before > 0)
+      append_record(out, IndexedExpiry{id, rendition->expired_before});
   }
   return out;
 }

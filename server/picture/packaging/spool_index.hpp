@@ -25,6 +25,8 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -106,6 +108,7 @@ class SpoolIndex {
     std::deque<KeptSegment> segments;
     std::uint64_t expired_before = 0;
     std::uint64_t next_part = 0;
+    std::size_t place = 0;  // among the renditions, as they were told of first
   };
 
   // Errors: malformed (a record that does not fit what came before), limit.
@@ -118,6 +121,9 @@ class SpoolIndex {
 
   const std::vector<Era>& eras() const { return eras_; }
   const std::map<std::string, Rendition>& renditions() const { return renditions_; }
+  // As they were told of first: the order of the feed or the file, whose first sound is the main
+  // one.
+  std::vector<std::pair<std::string_view, const Rendition*>> in_order() const;
   const std::optional<IndexedTiming>& timing() const { return timing_; }
 
  private:

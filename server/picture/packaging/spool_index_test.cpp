@@ -97,6 +97,26 @@ TEST(SpoolIndex, CompactedTellsTheSame) {
   EXPECT_EQ(again->index.renditions().at("source").next_part, 50U);
 }
 
+// Which sound is the main one is the feed's order, and no name's.
+TEST(SpoolIndex, KeepsTheOrderInWhichRenditionsCame) {
+  const auto sample = sample_records();
+  std::vector<IndexRecord> records(sample.begin(), sample.begin() + 2);  // with its first era
+  auto rendition = std::get<IndexedRendition>(sample[2]);
+  for (const char* id : {"source", "audio-zh", "audio-en", "audio-yue"}) {
+    rendition.info.id = id;
+    records.emplace_back(rendition);
+  }
+  const auto names = [](const SpoolIndex& index) {
+    std::vector<std::string> out;
+    for (const auto& [id, of] : index.in_order()) out.emplace_back(id);
+    return out;
+  };
+  const std::vector<std::string> wanted{"source", "audio-zh", "audio-en", "audio-yue"};
+  const auto scan = scan_index(encoded(records));
+  EXPECT_EQ(names(scan->index), wanted);
+  EXPECT_EQ(names(scan_index(scan->index.encode())->index), wanted) << "compacted too";
+}
+
 TEST(SpoolIndex, SurvivesBeingCutAtEveryByte) {
   const Bytes bytes = encoded(sample_records());
   std::size_t before = 0;

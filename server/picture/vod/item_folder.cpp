@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "server/picture/containers/cmaf/init.hpp"
@@ -121,9 +122,9 @@ Result<void> ItemFolder::rewind(std::uint64_t segments) {
   SpoolIndex shorter;
   const auto keep = [&](const packaging::IndexRecord& record) { return shorter.apply(record); };
   for (const packaging::Era& era : index_.eras()) KAPOK_TRY(keep(era));
-  for (const auto& [id, rendition] : index_.renditions()) {
-    for (const IndexedRendition& appearance : rendition.appearances) KAPOK_TRY(keep(appearance));
-    for (const auto& segment : rendition.segments) {
+  for (const auto& [id, rendition] : index_.in_order()) {
+    for (const IndexedRendition& appearance : rendition->appearances) KAPOK_TRY(keep(appearance));
+    for (const auto& segment : rendition->segments) {
       if (segment.opened.number > segments) break;
       KAPOK_TRY(keep(segment.opened));
       KAPOK_TRY(keep(segment.closed));
@@ -238,9 +239,10 @@ Result<packaging::ClosedItem> ItemFolder::closed(const std::string& id) {
   item.run = index_.eras().back().discontinuity_sequence;
   item.timescale = 1000;
   item.begin = media::from_microseconds(index_.eras().back().start_utc.time_since_epoch(), 1000);
-  for (const auto& [name, rendition] : index_.renditions()) {
-    if (rendition.segments.empty()) continue;
-    const IndexedRendition& appearance = rendition.appearances.back();
+  std::vector<packaging::ClosedRendition> rungs;
+  for (const auto& [name, rendition] : index_.in_order()) {
+    if (rendition->segments.empty()) continue;
+    const IndexedRendition& appearance = rendition->appearances.back();
     packaging::ClosedRendition out;
     out.info = appearance.info;
     auto init = std::make_shared<packaging::InitSegment>();
@@ -252,19 +254,19 @@ Result<packaging::ClosedItem> ItemFolder::closed(const std::string& id) {
       video->frame_rate = appearance.frame_rate;
     init->track = std::move(track);
     out.init = std::move(init);
-    for (const auto& segment : rendition.segments) {
+    for (const auto& segment : rendition->segments) {
       const auto& closed = segment.closed;
       out.segments.push_back({closed.start, closed.duration, closed.bytes,
                               fmt::format("\"{}\"", to_hex(ByteSpan(closed.sha256).first(8)))});
     }
     measure(out);
-    item.renditions.push_back(std::move(out));
+    auto& part = out.info.rung ? rungs : item.renditions;
+    part.push_back(std::move(out));
   }
+  // As a live window has them: the source first, in the file's order, then the rungs by name.
+  std::ranges::sort(rungs, {}, [](const auto& one) { return std::string_view(one.info.id); });
+  std::ranges::move(rungs, std::back_inserter(item.renditions));
   if (item.renditions.empty()) return fail(Errc::malformed, "{} has no rendition", id);
-  // As a live window has them: the source first, then the rungs.
-  std::ranges::sort(item.renditions, {}, [](const auto& one) {
-    return std::pair<bool, std::string_view>(one.info.rung, one.info.id);
-  });
   const std::uint64_t segments = item.renditions.front().segments.size();
   auto stills =
       images_.recover([&](std::uint64_t number) { return number > 0 && number <= segments; });

@@ -104,6 +104,25 @@ TEST_F(ItemFolderTest, KeepsWholeSegmentsOverARestart) {
   }
 }
 
+TEST_F(ItemFolderTest, ListsTheSourceInTheFilesOrder) {
+  {
+    ItemFolder folder = fresh();
+    for (const char* id : {"stereo-en", "stereo"})
+      ASSERT_TRUE(folder.add_rendition(id, *video_track(), true));
+    for (const char* id : {"source", "audio-zh", "audio-en"})
+      ASSERT_TRUE(folder.add_rendition(id, *video_track(), false));
+    for (const char* id : {"source", "audio-zh", "audio-en", "stereo", "stereo-en"})
+      ASSERT_TRUE(folder.append(id, segment(1)));
+  }
+  ItemFolder again(path_);
+  ASSERT_TRUE(again.open());
+  ASSERT_TRUE(again.rewind(1));
+  std::vector<std::string> ids;
+  for (const auto& rendition : again.closed("film")->renditions) ids.push_back(rendition.info.id);
+  EXPECT_EQ(ids,
+            (std::vector<std::string>{"source", "audio-zh", "audio-en", "stereo", "stereo-en"}));
+}
+
 TEST_F(ItemFolderTest, WritesSegmentsThatCanBeRead) {
   ItemFolder folder = fresh();
   ASSERT_TRUE(folder.add_rendition("source", *video_track(), false));
