@@ -4,8 +4,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
+// Page: 29 300 with one control bar for channels and films, and the choice of sound.
 const kLimits = [
-  { what: 'page (HTML, CSS, our script)', match: /^(index.*\.(js|css)|index\.html)$/, limit: 28_000 },
+  { what: 'page (HTML, CSS, our script)', match: /^(index.*\.(js|css)|index\.html)$/, limit: 32_000 },
   { what: 'Shaka Player', match: /^shaka.*\.js$/, limit: 260_000 },
 ];
 

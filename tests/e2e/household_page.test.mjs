@@ -1,45 +1,13 @@
 // Our own page, as a household uses it: the list, the picture, the controls, the hours that come of it.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { complaints, kAutoplay, launchChromium, noChromium } from './lib/browsers.mjs';
 import { smallClip } from './lib/clips.mjs';
 import { viewedMs } from './lib/hours.mjs';
+import { accessibilityProblems, noPage, playing, statusOf, video } from './lib/our_page.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
-import { kRoot, noServer, sleep, until } from './lib/environment.mjs';
-
-const kAxe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-
-/** WCAG 2.2 A and AA, as far as a program can tell. */
-async function accessibilityProblems(page) {
-  await page.evaluate(readFileSync(kAxe, 'utf8'));
-  return page.evaluate(async () => {
-    const runOnly = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-    const { violations } = await window.axe.run(document, { runOnly });
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`);
-  });
-}
-
-const noPage = () =>
-  existsSync(join(kRoot, 'player', 'dist', 'index.html')) ? false : 'player/dist is not built (npm run build)';
-
-const video = (page) =>
-  page.evaluate(() => {
-    const v = document.querySelector('video');
-    const { totalVideoFrames } = v.getVideoPlaybackQuality();
-    return { time: v.currentTime, frames: totalVideoFrames, paused: v.paused, height: v.videoHeight };
-  });
-const playing = (page) =>
-  until('our page to play', async () => {
-    const before = await video(page);
-    await sleep(500);
-    const now = await video(page);
-    return now.time > before.time + 0.2 && now.frames > before.frames;
-  }, { timeout_ms: 20_000 });
-const statusOf = (page) => page.getAttribute('.frame', 'data-status');
+import { noServer, sleep, until } from './lib/environment.mjs';
 
 describe('the household page', { skip: noServer() || noChromium() || noPage() }, () => {
   let server, push, browser;
@@ -208,9 +176,9 @@ describe('the household page', { skip: noServer() || noChromium() || noPage() },
     const reached = new Set();
     for (let i = 0; i < 14; i++) {
       await page.keyboard.press('Tab');
-      reached.add(await page.evaluate(() => document.activeElement.className.split(' ')[0]));
+      reached.add(await page.evaluate(() => document.activeElement.className.split(' ')[0] || document.activeElement.localName));
     }
-    for (const name of ['brand', 'control', 'live', 'quality']) assert.ok(reached.has(name), `${name} by Tab alone`);
+    for (const name of ['brand', 'control', 'live', 'select']) assert.ok(reached.has(name), `${name} by Tab alone`);
     await page.close();
   });
 

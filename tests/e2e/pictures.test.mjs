@@ -1,13 +1,14 @@
 // What the transcoder makes of a real feed beside its rungs' packets: a poster, a thumbnail for each segment that players
 // and our own page find, a logo and a clock in the rungs; and that posters and thumbnails survive a kill -9.
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { complaints, launchChromium, noChromium } from './lib/browsers.mjs';
 import { smallClip } from './lib/clips.mjs';
 import { decodedNumbers } from './lib/decoded.mjs';
-import { kRoot, noServer, noTranscoder, run, temporaryFolder, until } from './lib/environment.mjs';
+import { noServer, noTranscoder, run, temporaryFolder, until } from './lib/environment.mjs';
+import { noPage } from './lib/our_page.mjs';
 import { startPageServer } from './lib/page_server.mjs';
 import { frozen, numberOf, parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
@@ -35,9 +36,6 @@ bit_rate = 600_000
 preset = "ultrafast"
 `;
 const kFramesASegment = 50;
-
-const noPage = () =>
-  existsSync(join(kRoot, 'player', 'dist', 'index.html')) ? false : 'player/dist is not built (npm run build)';
 
 describe('still pictures, a logo and a clock', { skip: noServer() || noTranscoder() }, () => {
   let server, push, folder;

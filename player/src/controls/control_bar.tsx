@@ -1,50 +1,50 @@
-// The controls under the picture: native buttons, ranges and a select, so that keyboards, remote
-// controls and screen readers work as they do everywhere.
-import { formatDuration } from '../i18n';
+// The controls under the picture: native buttons, ranges and selects, so that keyboards, remote
+// controls and screen readers work as they do everywhere. Channels and films put their own between.
+import type { ComponentChildren } from 'preact';
 import { useLanguage, useText } from '../language';
-import type { Snapshot, Thumbnail } from '../playback/engine';
+import type { Choices } from '../playback/shaka_player';
+import { soundName } from '../playback/sounds';
+import { Choice } from './choice';
 import { useFill } from './fill';
 import { Icon } from './icons';
-import { SeekBar } from './seek_bar';
 
-interface Properties {
+/** What both bars are given by their page. */
+export interface BarProperties {
   video: HTMLVideoElement;
-  snapshot: Snapshot;
   fullscreen: boolean;
-  statsShown: boolean;
-  onGoLive: () => void;
+  onPlay: () => void;
   onQuality: (id: string) => void;
+  onSound: (id: string) => void;
   onFullscreen: () => void;
-  onStats: () => void;
-  thumbnail: (time: number) => Promise<Thumbnail | null>;
 }
 
-// Behind by less than this is live: the edge moves in steps of a segment.
-export const kLiveSlackS = 5;
+interface Properties extends BarProperties {
+  choices: Choices;
+  seekBar: ComponentChildren;
+  time: ComponentChildren;
+  extra?: ComponentChildren;
+}
 
 export function ControlBar(p: Properties) {
   const t = useText();
   const language = useLanguage();
-  const { video, snapshot } = p;
-  const { start, end } = snapshot.range;
-  const live = snapshot.behind_s < kLiveSlackS;
-  const behind = formatDuration(language, snapshot.behind_s);
-  const seekable = end - start > 2 * kLiveSlackS;
+  const { video, choices } = p;
   const volume = video.muted ? 0 : video.volume;
   const volumeInput = useFill(volume);
   const autoLabel =
-    snapshot.quality === 'auto' && snapshot.height > 0
-      ? t('control.quality_auto_now', { height: snapshot.height })
+    choices.quality === 'auto' && choices.height > 0
+      ? t('control.quality_auto_now', { height: choices.height })
       : t('control.quality_auto');
+  const numbered = (number: number): string => t('control.sound_numbered', { number });
   return (
     <div class="bar" role="group" aria-label={t('control.bar')}>
-      {seekable && <SeekBar video={video} snapshot={snapshot} live={live} thumbnail={p.thumbnail} />}
+      {p.seekBar}
       <div class="bar-row">
         <button
           type="button"
           class="control"
           aria-label={video.paused ? t('control.play') : t('control.pause')}
-          onClick={() => (video.paused ? void video.play().catch(() => undefined) : video.pause())}
+          onClick={() => (video.paused ? p.onPlay() : video.pause())}
         >
           <Icon name={video.paused ? 'play' : 'pause'} />
         </button>
@@ -72,45 +72,30 @@ export function ControlBar(p: Properties) {
             video.muted = video.volume === 0;
           }}
         />
-        <button
-          type="button"
-          class={live ? 'live live-now' : 'live'}
-          aria-label={live ? t('control.at_live') : t('control.go_live', { behind })}
-          onClick={p.onGoLive}
-        >
-          <span class="live-dot" aria-hidden="true" />
-          {t('control.live')}
-          {!live && (
-            <span class="live-behind" aria-hidden="true">
-              -{behind}
-            </span>
-          )}
-        </button>
+        {p.time}
         <span class="spring" />
-        {snapshot.qualities.length > 0 && (
-          <select
-            class="quality"
-            aria-label={t('control.quality')}
-            value={snapshot.quality}
-            onChange={(event) => p.onQuality(event.currentTarget.value)}
-          >
-            <option value="auto">{autoLabel}</option>
-            {snapshot.qualities.map((quality) => (
-              <option key={quality.id} value={quality.id}>
-                {quality.height}p
-              </option>
-            ))}
-          </select>
+        {choices.sounds.length > 1 && (
+          <Choice
+            icon="sound"
+            label={t('control.sound')}
+            options={choices.sounds.map((sound) => ({ id: sound.id, name: soundName(sound, language, numbered) }))}
+            chosen={choices.sound}
+            onChoose={p.onSound}
+          />
         )}
-        <button
-          type="button"
-          class="control"
-          aria-label={t('control.stats')}
-          aria-pressed={p.statsShown}
-          onClick={p.onStats}
-        >
-          <Icon name="stats" />
-        </button>
+        {choices.qualities.length > 0 && (
+          <Choice
+            icon="quality"
+            label={t('control.quality')}
+            options={[
+              { id: 'auto', name: autoLabel },
+              ...choices.qualities.map(({ id, height }) => ({ id, name: `${height}p` })),
+            ]}
+            chosen={choices.quality}
+            onChoose={p.onQuality}
+          />
+        )}
+        {p.extra}
         <button
           type="button"
           class="control"

@@ -1,16 +1,19 @@
 // The seek bar, with the picture and the time of the place that the pointer or the keys are at.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { formatDuration, formatTime } from '../i18n';
-import { useLanguage, useText } from '../language';
-import type { Snapshot, Thumbnail } from '../playback/engine';
+import type { Thumbnail } from '../playback/shaka_player';
 import { useFill } from './fill';
-import { fractionAt, timeAt } from './seek_position';
+import { fractionAt, fractionOf, kSeekStepS, seekTarget, timeAt, type Range } from './seek_position';
 
 interface Properties {
-  video: HTMLVideoElement;
-  snapshot: Snapshot;
-  live: boolean;
+  range: Range;
+  /** As it is now: what was drawn last may be a key press ago. */
+  playhead: () => number;
+  label: string;
+  valueText: string;
+  /** What is written under the picture of a time. */
+  caption: (time: number) => string | null;
   thumbnail: (time: number) => Promise<Thumbnail | null>;
+  onSeek: (time: number) => void;
 }
 
 interface Preview {
@@ -18,12 +21,12 @@ interface Preview {
   picture: Thumbnail | null;
 }
 
-export function SeekBar({ video, snapshot, live, thumbnail }: Properties) {
-  const t = useText();
-  const language = useLanguage();
-  const { start, end } = snapshot.range;
-  const position = live ? end : Math.min(end, Math.max(start, video.currentTime));
-  const input = useFill(end > start ? (position - start) / (end - start) : 1);
+const kStepOf: Record<string, number | undefined> = { ArrowLeft: -kSeekStepS, ArrowRight: kSeekStepS };
+
+export function SeekBar({ range, playhead, label, valueText, caption, thumbnail, onSeek }: Properties) {
+  const { start, end } = range;
+  const position = seekTarget(playhead(), 0, range);
+  const input = useFill(end > start ? fractionOf(position, range) : 1);
   const bubble = useRef<HTMLDivElement>(null);
   const asked = useRef(0);
   const [preview, setPreview] = useState<Preview | null>(null);
@@ -31,8 +34,7 @@ export function SeekBar({ video, snapshot, live, thumbnail }: Properties) {
   // Set as a property, because the page's policy forbids style="".
   useEffect(() => {
     if (preview === null || end <= start) return;
-    const fraction = Math.min(1, Math.max(0, (preview.time - start) / (end - start)));
-    bubble.current?.style.setProperty('--at', `${(fraction * 100).toFixed(2)}%`);
+    bubble.current?.style.setProperty('--at', `${(fractionOf(preview.time, { start, end }) * 100).toFixed(2)}%`);
   }, [preview, start, end]);
 
   const show = (time: number): void => {
@@ -47,17 +49,18 @@ export function SeekBar({ video, snapshot, live, thumbnail }: Properties) {
     asked.current++;
     setPreview(null);
   };
-  const wallClock =
-    preview === null || snapshot.position_ms === null
-      ? null
-      : snapshot.position_ms + (preview.time - video.currentTime) * 1000;
+  const seek = (time: number): void => {
+    onSeek(time);
+    show(time);
+  };
+  const text = preview === null ? null : caption(preview.time);
   return (
     <div
       class="seek-frame"
       onPointerMove={(event) => {
         if (input.current === null) return;
         const { left, width } = input.current.getBoundingClientRect();
-        show(timeAt(fractionAt(event.clientX - left, width), { start, end }));
+        show(timeAt(fractionAt(event.clientX - left, width), range));
       }}
       onPointerLeave={hide}
     >
@@ -72,7 +75,7 @@ export function SeekBar({ video, snapshot, live, thumbnail }: Properties) {
               onError={() => setPreview((old) => (old === null ? null : { ...old, picture: null }))}
             />
           )}
-          {wallClock !== null && <span>{formatTime(language, wallClock)}</span>}
+          {text !== null && <span>{text}</span>}
         </div>
       )}
       <input
@@ -83,19 +86,18 @@ export function SeekBar({ video, snapshot, live, thumbnail }: Properties) {
         max={end}
         step="any"
         value={position}
-        aria-label={t('control.seek')}
-        aria-valuetext={
-          live || snapshot.position_ms === null
-            ? t('control.seek_live')
-            : t('control.seek_behind', {
-                time: formatTime(language, snapshot.position_ms),
-                behind: formatDuration(language, snapshot.behind_s),
-              })
-        }
-        onInput={(event) => {
-          const time = Number(event.currentTarget.value);
-          video.currentTime = time;
-          show(time);
+        aria-label={label}
+        aria-valuetext={valueText}
+        onInput={(event) => seek(Number(event.currentTarget.value))}
+        onKeyDown={(event) => {
+          // A browser's own step is a hundredth of the range: a minute of a film, or a third of a second.
+          const by = kStepOf[event.key];
+          if (by === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+          const from = seekTarget(playhead(), 0, range);
+          const to = seekTarget(from, by, range);
+          if (to === from) return; // at its end: the focus goes on
+          event.preventDefault();
+          seek(to);
         }}
         onBlur={hide}
       />

@@ -1,13 +1,15 @@
-// Watching a film of the library: Shaka with the browser's own controls, whose slider seeks. Where there is no
-// Media Source (old iOS) the browser plays the HLS itself.
-import { useEffect, useRef, useState } from 'preact/hooks';
+// Watching a film or a recording of the library, on the controls that channels have.
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { listFilms } from '../api/client';
+import { FilmBar } from '../controls/film_bar';
+import { toggleFullscreen, useFullscreen } from '../controls/fullscreen';
 import { Icon } from '../controls/icons';
+import { usePlayerKeys } from '../controls/player_keys';
 import { useText } from '../language';
-import { isBack } from '../navigation/neighbour';
 import { mediaSourceExists } from '../playback/engine';
-import { failureHint, failureTitle, fromShaka, type Failure } from '../playback/failure';
-import { FailurePanel } from './failure_panel';
+import { FilmPlayback, type FilmSnapshot } from '../playback/film_playback';
+import type { Status } from '../playback/status';
+import { kDrawEveryMs, Stage, useTouch } from './stage';
 
 interface Properties {
   film: string;
@@ -15,13 +17,17 @@ interface Properties {
   onBack: () => void;
 }
 
-type Shaka = typeof import('shaka-player/dist/shaka-player.compiled-es2021.js').default;
-
 export function FilmPage({ film, protocol, onBack }: Properties) {
   const t = useText();
+  const frame = useRef<HTMLDivElement>(null);
   const video = useRef<HTMLVideoElement>(null);
+  const playback = useRef<FilmPlayback | null>(null);
   const [title, setTitle] = useState(film);
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const [status, setStatus] = useState<Status>({ kind: 'connecting' });
+  const [snapshot, setSnapshot] = useState<FilmSnapshot | null>(null);
+  const fullscreen = useFullscreen();
+  const { touchedAt, touched } = useTouch();
+  const [, redraw] = useState(0);
 
   useEffect(() => {
     listFilms().then(
@@ -31,59 +37,66 @@ export function FilmPage({ film, protocol, onBack }: Properties) {
   }, [film]);
 
   useEffect(() => {
-    const element = video.current;
-    if (element === null) return;
-    const base = `/vod/${encodeURIComponent(film)}/`;
-    let player: InstanceType<Shaka['Player']> | null = null;
-    let gone = false;
-    const start = async (): Promise<void> => {
-      if (!mediaSourceExists()) {
-        element.src = `${base}master.m3u8`;
-        return;
-      }
-      const shaka: Shaka = (await import('shaka-player/dist/shaka-player.compiled-es2021.js')).default;
-      if (gone) return;
-      shaka.polyfill.installAll();
-      player = new shaka.Player();
-      await player.attach(element);
-      await player.load(new URL(base + (protocol === 'dash' ? 'manifest.mpd' : 'master.m3u8'), location.origin).href);
-    };
-    start().catch((error: unknown) => {
-      if (!gone) setFailure(fromShaka(error as Parameters<typeof fromShaka>[0], ''));
-    });
+    if (video.current === null) return;
+    const running = new FilmPlayback(film, video.current, protocol, setStatus);
+    playback.current = running;
+    running.start();
+    const timer = window.setInterval(() => {
+      setSnapshot(running.snapshot());
+      redraw((n) => n + 1);
+    }, kDrawEveryMs);
     return () => {
-      gone = true;
-      void player?.destroy();
+      window.clearInterval(timer);
+      playback.current = null;
+      void running.stop();
     };
   }, [film, protocol]);
 
-  useEffect(() => {
-    const pressed = (event: KeyboardEvent): void => {
-      if (!isBack(event.key, event.keyCode) || document.fullscreenElement !== null) return;
-      event.preventDefault();
-      onBack();
-    };
-    window.addEventListener('keydown', pressed);
-    return () => window.removeEventListener('keydown', pressed);
-  }, [onBack]);
+  const thumbnail = useCallback((time: number) => playback.current?.thumbnail(time) ?? Promise.resolve(null), []);
+  const play = (): void => void playback.current?.play();
+  const seek = (time: number): void => playback.current?.seek(time);
+  const range = () => playback.current?.snapshot()?.range ?? { start: 0, end: Infinity };
+
+  usePlayerKeys({
+    frame,
+    video,
+    range,
+    play,
+    touched,
+    onBack,
+    own: (onRange) => ({ Home: onRange ? undefined : () => seek(range().start) }),
+  });
 
   return (
     <section class="watch" aria-labelledby="film-title">
-      <div class="frame">
-        <video ref={video} controls autoplay playsInline aria-label={title} />
-        {failure !== null && (
-          <div class="veil veil-solid">
-            <FailurePanel
-              title={t(failureTitle(failure))}
-              hint={t(failureHint(failure), { codecs: failure.codecs ?? '' })}
-              code={failure.code}
-              retryAt={0}
-              onRetry={null}
-              onBack={onBack}
-            />
-          </div>
+      <Stage
+        frame={frame}
+        video={video}
+        subject="film"
+        title={title}
+        status={status}
+        browserControls={!mediaSourceExists()}
+        touchedAt={touchedAt}
+        onTouch={touched}
+        onPlay={play}
+        onTap={play}
+        onRetry={() => playback.current?.retryNow()}
+        onBack={onBack}
+      >
+        {video.current !== null && snapshot !== null && status.kind !== 'failed' && status.kind !== 'refused_autoplay' && (
+          <FilmBar
+            video={video.current}
+            snapshot={snapshot}
+            fullscreen={fullscreen}
+            onPlay={play}
+            onSeek={seek}
+            onQuality={(id) => playback.current?.selectQuality(id)}
+            onSound={(id) => playback.current?.selectSound(id)}
+            onFullscreen={() => toggleFullscreen(frame.current, video.current)}
+            thumbnail={thumbnail}
+          />
         )}
-      </div>
+      </Stage>
       <div class="about">
         <button type="button" class="quiet back" onClick={onBack}>
           <Icon name="back" />
@@ -93,6 +106,7 @@ export function FilmPage({ film, protocol, onBack }: Properties) {
           <h1 id="film-title">{title}</h1>
         </div>
       </div>
+      <p class="keys">{t('keys.film_hint')}</p>
     </section>
   );
 }

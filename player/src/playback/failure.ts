@@ -10,8 +10,19 @@ export interface Failure {
   codecs?: string;
 }
 
-export const failureTitle = (failure: Failure): Key => `error.${failure.kind}`;
-export const failureHint = (failure: Failure): Key => `error.${failure.kind}_hint`;
+export type Subject = 'channel' | 'film';
+
+type TextKind = FailureKind | 'film_not_found' | 'film_denied' | 'film_codec';
+const kOfFilms: Partial<Record<FailureKind, TextKind>> = {
+  not_found: 'film_not_found',
+  denied: 'film_denied',
+  codec: 'film_codec',
+};
+const textOf = ({ kind }: Failure, subject: Subject): TextKind =>
+  (subject === 'film' ? kOfFilms[kind] : undefined) ?? kind;
+
+export const failureTitle = (failure: Failure, subject: Subject): Key => `error.${textOf(failure, subject)}`;
+export const failureHint = (failure: Failure, subject: Subject): Key => `error.${textOf(failure, subject)}_hint`;
 export const retryHelps = (failure: Failure): boolean => failure.kind !== 'codec' && failure.kind !== 'unsupported';
 
 export function fromStatus(status: number, code: string): Failure {

@@ -2,18 +2,12 @@
 // signal. The page draws what `status` says and knows nothing of how it came about.
 import { ApiError, listChannels, type Channel } from '../api/client';
 import { ViewingSession } from '../evidence/viewing_session';
-import { mediaSourceExists, NativeEngine, ShakaEngine, type Engine, type Snapshot, type Thumbnail } from './engine';
+import { mediaSourceExists, NativeEngine, ShakaEngine, type Engine, type Snapshot } from './engine';
 import { backOffSeconds, fromStatus, retryHelps, type Failure } from './failure';
 import { ServerClock } from './server_clock';
-
-export type Status =
-  | { kind: 'connecting' }
-  | { kind: 'refused_autoplay' }
-  | { kind: 'playing' }
-  | { kind: 'paused' }
-  | { kind: 'buffering'; since_ms: number }
-  | { kind: 'signal_lost' }
-  | { kind: 'failed'; failure: Failure; retryAt: number };
+import type { Thumbnail } from './shaka_player';
+import { storeSoundLanguage } from './sounds';
+import { playOr, type Status, type Wishes } from './status';
 
 // A stall this long asks the server whether the channel still has a signal.
 const kAskAfterMs = 2_500;
@@ -27,6 +21,7 @@ export class Playback {
   private readonly clock = new ServerClock();
   private engine: Engine | null = null;
   private session: ViewingSession | null = null;
+  private wishes: Wishes = { quality: 'auto', sound: null };
   private attempt = 0;
   private generation = 0;
   private retryTimer = 0;
@@ -91,15 +86,19 @@ export class Playback {
   }
 
   selectQuality(id: string): void {
+    this.wishes.quality = id;
     this.engine?.selectQuality(id);
   }
 
+  selectSound(id: string): void {
+    this.wishes.sound = id;
+    const sound = this.snapshot()?.sounds.find((each) => each.id === id);
+    if (sound !== undefined) storeSoundLanguage(sound);
+    this.engine?.selectSound(id);
+  }
+
   async play(): Promise<void> {
-    try {
-      await this.video.play();
-    } catch (error) {
-      if (error instanceof DOMException && error.name === 'NotAllowedError') this.say({ kind: 'refused_autoplay' });
-    }
+    await playOr(() => this.say({ kind: 'refused_autoplay' }), this.video);
   }
 
   retryNow(): void {
@@ -164,7 +163,10 @@ export class Playback {
       if (current()) this.fail(unknown(error));
       return;
     }
-    if (current() && this.status.kind !== 'failed') await this.play();
+    if (!current() || this.status.kind === 'failed') return;
+    if (this.wishes.quality !== 'auto') engine.selectQuality(this.wishes.quality);
+    if (this.wishes.sound !== null) engine.selectSound(this.wishes.sound);
+    await this.play();
   }
 
   private facts() {

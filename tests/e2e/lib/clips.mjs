@@ -22,6 +22,8 @@ async function make(name, args) {
 }
 
 const kSmall = { name: 'small-h264', size: '640x360', fps: 25, seconds: 96, bitrate: '700k', tone: 440, rate: 48000 };
+export const kChineseHz = kSmall.tone;
+export const kEnglishHz = 1320;
 
 function source({ size, fps, seconds, tone, rate }) {
   return [
@@ -47,6 +49,18 @@ async function h264(spec) {
 
 /** 640x360 at 25 frames/s, H.264 High with B-frames, AAC, GOP 2 s. */
 export const smallClip = () => h264(kSmall);
+
+/** The same picture with two sounds: Chinese at 440 Hz, which is the main one, English at 1320 Hz. */
+export async function bilingualClip() {
+  const { fps, seconds, rate } = kSmall;
+  const small = await smallClip();
+  const path = await make('small-bilingual', [
+    '-i', small.path, '-f', 'lavfi', '-i', `sine=frequency=${kEnglishHz}:sample_rate=${rate}:d=${seconds},volume=0.2`,
+    '-map', '0:v', '-map', '0:a', '-map', '1:a', '-c:v', 'copy', ...aac,
+    '-metadata:s:a:0', 'language=zho', '-metadata:s:a:1', 'language=eng',
+  ]);
+  return { path, fps, frames: fps * seconds };
+}
 
 /** Other parameters, as after an encoder's restart with another preset: 480x270 at 30 frames/s. */
 export const otherClip = () =>

@@ -1,0 +1,204 @@
+// Shaka on one <video>, as channels and films share it: loading, failures, the choice of picture and of sound,
+// thumbnails. What is peculiar to either (latency, retries, seeking to live) is its user's.
+import { fromShaka, type Failure } from './failure';
+import { readStoredSoundLanguage, soundOf, soundsOf, type Sound } from './sounds';
+
+type Shaka = typeof import('shaka-player/dist/shaka-player.compiled-es2021.js').default;
+export type Player = InstanceType<Shaka['Player']>;
+
+export interface Quality {
+  id: string;
+  height: number;
+}
+
+/** What can be chosen from, and what is. */
+export interface Choices {
+  height: number; // of the picture on screen; 0: none yet
+  qualities: Quality[];
+  quality: string; // a Quality's id, or 'auto'
+  sounds: Sound[];
+  sound: string; // a Sound's id
+}
+
+export const kNoChoices: Choices = { height: 0, qualities: [], quality: 'auto', sounds: [], sound: '' };
+
+/** A still picture of a moment, for the seek bar. */
+export interface Thumbnail {
+  url: string;
+  width: number;
+  height: number;
+}
+
+export interface PlayerEvents {
+  /** Playback has ended for good. */
+  failed(failure: Failure): void;
+  /** A request failed after playback had begun; what is buffered plays on. */
+  troubled(failure: Failure): void;
+  buffering?(now: boolean): void;
+}
+
+export interface Source {
+  url: string;
+  config: object;
+  startTime: number | null;
+  /** Where a request really goes. */
+  route: (uri: string) => string;
+}
+
+export const kRetry = { maxAttempts: 5, baseDelay: 500, backoffFactor: 1.6, fuzzFactor: 0.3, timeout: 20_000 };
+
+/** In order; where none of them is there Shaka takes what the playlist says is DEFAULT. */
+function preferredAudio(language: string | null): object[] {
+  // Its own wish for two channels comes before the manifest's for a sound: it must be no wish of its own.
+  const stereoFirst = (wish: object): object[] => [{ ...wish, channelCount: 2 }, wish];
+  return [...(language === null ? [] : stereoFirst({ language })), ...stereoFirst({ role: 'main' })];
+}
+
+interface ShakaError {
+  severity: number;
+  category: number;
+  code: number;
+  data: unknown[];
+}
+
+export class ShakaPlayer {
+  private shaka: Player | null = null;
+  private lastCodecs = '';
+  private loaded = false;
+  private route: Source['route'] = (uri) => uri;
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly events: PlayerEvents,
+  ) {}
+
+  /** null before `load` and after `destroy`. */
+  get player(): Player | null {
+    return this.shaka;
+  }
+
+  async load(source: Source): Promise<void> {
+    const { default: shaka } = await import('shaka-player/dist/shaka-player.compiled-es2021.js');
+    shaka.polyfill.installAll();
+    if (!shaka.Player.isBrowserSupported()) {
+      this.events.failed({ kind: 'unsupported', code: 'no-mse' });
+      return;
+    }
+    const player = new shaka.Player();
+    this.shaka = player;
+    this.route = source.route;
+    await player.attach(this.video);
+    if (this.shaka !== player) return; // destroyed meanwhile
+    player.configure(source.config);
+    player.configure({ preferredAudio: preferredAudio(readStoredSoundLanguage()) });
+    player.addEventListener('error', (event: Event) => {
+      const detail = (event as Event & { detail: ShakaError }).detail;
+      if (detail.severity !== shaka.util.Error.Severity.CRITICAL) return;
+      // Shaka tells of a failed request as critical, but has not stopped for that.
+      const mendable = this.loaded && detail.category === shaka.util.Error.Category.NETWORK;
+      if (mendable) this.events.troubled(fromShaka(detail, this.lastCodecs));
+      else this.fail(detail);
+    });
+    player.addEventListener('buffering', (event: Event) => {
+      this.events.buffering?.((event as Event & { buffering: boolean }).buffering);
+    });
+    player.getNetworkingEngine()?.registerRequestFilter((_type, request) => {
+      request.uris = request.uris.map((uri) => this.route(uri));
+    });
+    // What the manifest offers, kept for the message when nothing of it can be decoded.
+    player.getNetworkingEngine()?.registerResponseFilter((type, response) => {
+      if (type !== shaka.net.NetworkingEngine.RequestType.MANIFEST) return;
+      const found = new TextDecoder().decode(response.data).match(/codecs="([^"]+)"/gi) ?? [];
+      const codecs = new Set(found.map((attribute) => attribute.slice('codecs="'.length, -1)));
+      if (codecs.size > 0) this.lastCodecs = [...codecs].join(', ');
+    });
+    try {
+      await player.load(source.url, source.startTime);
+      this.loaded = true;
+    } catch (error) {
+      const failure = error as ShakaError;
+      if (failure.code !== shaka.util.Error.Code.LOAD_INTERRUPTED) this.fail(failure);
+    }
+  }
+
+  get bitrate(): number | null {
+    return this.active()?.bandwidth ?? null;
+  }
+
+  get codecs(): string {
+    return this.active()?.codecs ?? this.lastCodecs;
+  }
+
+  choices(): Choices {
+    const tracks = this.tracks();
+    const active = tracks.find((track) => track.active);
+    const heights = [...new Set(tracks.map((track) => track.height ?? 0))].filter((height) => height > 0);
+    return {
+      height: this.video.videoHeight,
+      qualities: heights.sort((a, b) => b - a).map((height) => ({ id: String(height), height })),
+      quality: this.shaka?.getConfiguration().abr.enabled === false ? String(active?.height ?? 'auto') : 'auto',
+      sounds: soundsOf(tracks.filter(hasSound)),
+      sound: active === undefined ? '' : soundOf(active, tracks).id,
+    };
+  }
+
+  selectQuality(id: string): void {
+    const player = this.shaka;
+    if (player === null) return;
+    // Of those with the sound that plays, the best at that height.
+    const track = player
+      .getVideoTracks()
+      .filter(({ height }) => String(height) === id)
+      .sort((a, b) => b.bandwidth - a.bandwidth)[0];
+    player.configure({ abr: { enabled: track === undefined } });
+    if (track !== undefined) player.selectVideoTrack(track, false, 0);
+  }
+
+  /** `keep_s`: so much of what is buffered is still heard in the old sound; null: all of it. */
+  selectSound(id: string, keep_s: number | null): void {
+    const tracks = this.tracks();
+    const active = tracks.find((track) => track.active);
+    if (active === undefined || soundOf(active, tracks).id === id) return;
+    // Not selectAudioTrack(), which would choose another picture too, even one that the viewer chose against.
+    const like = (track: Track): number =>
+      Number(track.audioCodec === active.audioCodec) + Number(track.channelsCount === active.channelsCount);
+    const to = tracks
+      .filter((track) => track.videoId === active.videoId && soundOf(track, tracks).id === id)
+      .sort((a, b) => like(b) - like(a) || b.bandwidth - a.bandwidth)[0];
+    if (to !== undefined) this.shaka?.selectVariantTrack(to, keep_s !== null, keep_s ?? 0);
+  }
+
+  async thumbnail(time: number): Promise<Thumbnail | null> {
+    try {
+      const found = await this.shaka?.getThumbnails(null, time);
+      const uri = found?.uris[0];
+      // One picture a file; a sheet of several is nothing that we publish.
+      if (found == null || uri === undefined || found.imageWidth !== found.width) return null;
+      return { url: this.route(uri), width: found.width, height: found.height };
+    } catch {
+      return null; // a playlist of pictures that could not be fetched
+    }
+  }
+
+  async destroy(): Promise<void> {
+    const player = this.shaka;
+    this.shaka = null;
+    await player?.destroy();
+  }
+
+  private tracks(): Track[] {
+    return this.shaka?.getVariantTracks() ?? [];
+  }
+
+  private active(): Track | undefined {
+    return this.tracks().find((track) => track.active);
+  }
+
+  private fail(error: ShakaError): void {
+    if (this.shaka !== null) this.events.failed(fromShaka(error, this.lastCodecs));
+  }
+}
+
+type Track = ReturnType<Player['getVariantTracks']>[number];
+
+const hasSound = (track: Track): boolean => track.audioId !== null;
