@@ -16,7 +16,8 @@ TEST(TsLoop, PassesJoinWithoutABreak) {
   const auto source = (folder / "source.ts").string();
   const auto looped = (folder / "looped.ts").string();
   const std::string make =
-      "ffmpeg -v error -y -f lavfi -i testsrc2=s=320x180:r=25:d=2 -c:v libx264 -preset ultrafast "
+      "ffmpeg -nostdin -v error -y -f lavfi -i testsrc2=s=320x180:r=25:d=2 -c:v libx264 -preset "
+      "ultrafast "
       "-bf 2 -g 25 -f mpegts " +
       source;
   if (std::system("ffmpeg -version >/dev/null 2>&1") != 0) GTEST_SKIP() << "no ffmpeg";

@@ -96,7 +96,7 @@ class VodLibrary : public testing::Test {
 
   void make_film(const std::string& name, const std::string& codecs) const {
     output_of(
-        fmt::format("ffmpeg -v error -y -f lavfi -i testsrc2=s=640x360:r=25 -f lavfi -i "
+        fmt::format("ffmpeg -nostdin -v error -y -f lavfi -i testsrc2=s=640x360:r=25 -f lavfi -i "
                     "sine=r=48000 -t {} {} {} </dev/null",
                     kSeconds, codecs, (folder_ / "import" / name).string()));
   }

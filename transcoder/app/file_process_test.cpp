@@ -39,7 +39,7 @@ class Folder {
 fs::path make(const Folder& folder, const std::string& name, const std::string& codecs,
               const std::string& size = "320x180") {
   fs::path path = folder / name;
-  const std::string command = "ffmpeg -v error -y -f lavfi -i testsrc2=s=" + size +
+  const std::string command = "ffmpeg -nostdin -v error -y -f lavfi -i testsrc2=s=" + size +
                               ":r=25 -f lavfi -i sine=r=48000 " + codecs + " -t 3 '" +
                               path.string() + "' </dev/null";
   if (std::system(command.c_str()) != 0) ADD_FAILURE() << command;
@@ -326,7 +326,8 @@ TEST(FileWorker, OneThatIsStuckInAnEncoderDoesNotOutliveItsServer) {
   const Folder folder;
   const fs::path path = folder / "long.mp4";
   const std::string command =
-      "ffmpeg -v error -y -f lavfi -i testsrc2=s=320x180:r=25 -t 60 -c:v libx264 -preset ultrafast "
+      "ffmpeg -nostdin -v error -y -f lavfi -i testsrc2=s=320x180:r=25 -t 60 -c:v libx264 -preset "
+      "ultrafast "
       "-pix_fmt yuv420p -g 25 '" +
       path.string() + "' </dev/null";
   ASSERT_EQ(std::system(command.c_str()), 0);

@@ -3,14 +3,18 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
 #include "server/media/describe.hpp"
@@ -54,7 +58,7 @@ std::vector<std::string_view> nals_of(std::string_view stream) {
 
 TestClip make_clip(const std::string& size, int pictures) {
   const std::string stream = output_of(fmt::format(
-      "ffmpeg -v error -f lavfi -i testsrc2=s={}:r=50 -frames:v {} -pix_fmt yuv420p "
+      "ffmpeg -nostdin -v error -f lavfi -i testsrc2=s={}:r=50 -frames:v {} -pix_fmt yuv420p "
       "-c:v libx264 -preset ultrafast -g 25 -keyint_min 25 -sc_threshold 0 -bf 0 -slices 1 "
       "-f h264 -",
       size, pictures));
@@ -124,6 +128,8 @@ SpawnedWorker::SpawnedWorker(std::vector<std::string> more_arguments, int file) 
   }
   ::close(ends[1]);
   if (high >= 0) ::close(high);
+  process_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+  if (process_ < 0) throw std::runtime_error(system_error(errno, "pidfd_open").message);
 }
 
 SpawnedWorker::~SpawnedWorker() {
@@ -132,6 +138,37 @@ SpawnedWorker::~SpawnedWorker() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
+  ::close(process_);
+}
+
+int SpawnedWorker::wait_for(int descriptor, int events) {
+  for (;;) {
+    const auto left = std::chrono::ceil<milliseconds>(end_ - SystemClock().mono());
+    pollfd ready{.fd = descriptor, .events = static_cast<short>(events), .revents = 0};
+    const int got = ::poll(&ready, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    if (got > 0) return ready.revents;
+    if (got == 0) give_up(descriptor == process_ ? "its end" : "its socket");
+    if (errno != EINTR) throw std::runtime_error(system_error(errno, "poll").message);
+  }
+}
+
+void SpawnedWorker::give_up(const char* waited_for) {
+  std::fprintf(stderr, "worker %d is stuck; its threads (name, system call, where it waits):\n",
+               pid_);
+  std::error_code gone;
+  const std::filesystem::path tasks = fmt::format("/proc/{}/task", pid_);
+  for (const auto& task : std::filesystem::directory_iterator(tasks, gone)) {
+    const auto line_of = [&](const char* name) {
+      std::ifstream file(task.path() / name);
+      std::string line;
+      std::getline(file, line);
+      return line;
+    };
+    std::fprintf(stderr, "  %-16s %-12.12s %s\n", line_of("comm").c_str(),
+                 line_of("syscall").c_str(), line_of("wchan").c_str());
+  }
+  ::kill(pid_, SIGKILL);
+  throw std::runtime_error(fmt::format("waited {} s for a worker: {}", kLife.count(), waited_for));
 }
 
 void SpawnedWorker::close() {
@@ -142,11 +179,9 @@ void SpawnedWorker::close() {
 void SpawnedWorker::send_bytes(ByteSpan bytes) {
   // As a server does: what it says is read meanwhile, else it would wait for that.
   while (!bytes.empty()) {
-    pollfd ready{.fd = socket_, .events = POLLOUT, .revents = 0};
-    if (!ended_) ready.events |= POLLIN;
-    if (::poll(&ready, 1, -1) < 0) throw std::runtime_error(system_error(errno, "poll").message);
-    if ((ready.revents & POLLIN) != 0) hear();
-    if ((ready.revents & POLLIN) != 0 && (ready.revents & (POLLOUT | POLLERR)) == 0) continue;
+    const int ready = wait_for(socket_, ended_ ? POLLOUT : POLLOUT | POLLIN);
+    if ((ready & POLLIN) != 0) hear();
+    if ((ready & POLLIN) != 0 && (ready & (POLLOUT | POLLERR)) == 0) continue;
     const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EAGAIN) continue;
     if (sent < 0) throw std::runtime_error(system_error(errno, "send").message);
@@ -169,6 +204,7 @@ void SpawnedWorker::feed(const TestClip& clip, const media::Ladder& ladder) {
 }
 
 void SpawnedWorker::hear() {
+  wait_for(socket_, POLLIN);
   const std::span<std::byte> room = reader_.room();
   const ssize_t got = ::recv(socket_, room.data(), room.size(), 0);
   if (got < 0 && errno != ECONNRESET) throw std::runtime_error(system_error(errno, "recv").message);
@@ -196,6 +232,7 @@ std::vector<wire::FromWorker> SpawnedWorker::rest() {
 
 int SpawnedWorker::exit_status() {
   int status = -1;
+  wait_for(process_, POLLIN);
   ::waitpid(pid_, &status, 0);
   pid_ = -1;
   return status;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "server/base/clock.hpp"
 #include "server/picture/wire/messages.hpp"
 #include "server/picture/wire/reader.hpp"
 
@@ -17,11 +18,18 @@ struct TestClip {
   std::shared_ptr<const media::Track> track;
   std::vector<media::Packet> packets;
 };
-TestClip make_clip(const std::string& size = "640x360", int pictures = 100);
+// Media of 0.6 s: a worker that gets more than 0.7 s at once sees a machine that is too slow, and
+// leaves out rungs.
+constexpr int kTooFewToShed = 30;
+TestClip make_clip(const std::string& size = "640x360", int pictures = kTooFewToShed);
 media::Ladder small_ladder();  // "180p"
 
 class SpawnedWorker {
  public:
+  // A worker that is not done by then is stuck: what its threads do is printed, it is killed, and
+  // whoever waits for it throws.
+  static constexpr seconds kLife{120};
+
   // `file`: what it gets as descriptor 4.
   explicit SpawnedWorker(std::vector<std::string> more_arguments = {}, int file = -1);
   ~SpawnedWorker();
@@ -41,8 +49,13 @@ class SpawnedWorker {
 
  private:
   void hear();
+  // For events on a descriptor, to the end of its life at most; what poll found.
+  int wait_for(int descriptor, int events);
+  [[noreturn]] void give_up(const char* waited_for);
 
+  const MonoTime end_ = SystemClock().mono() + kLife;
   int socket_ = -1;
+  int process_ = -1;    // a pidfd
   bool ended_ = false;  // it has closed its end
   pid_t pid_ = -1;
   Bytes sent_;
