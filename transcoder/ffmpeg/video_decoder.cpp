@@ -7,11 +7,6 @@ namespace kapok::ffmpeg {
 
 namespace {
 
-bool is_oversized(std::uint64_t width, std::uint64_t height) {
-  return std::max(width, height) > ladder::kMaxLongSide ||
-         std::min(width, height) > ladder::kMaxShortSide;
-}
-
 // The decoder of a codec that can use such a device; null: this libavcodec has none. (libavcodec's
 // first choice for AV1 is dav1d, which knows no device.)
 const AVCodec* decoder_for(AVCodecID id, const DeviceRow& row) {
@@ -54,7 +49,7 @@ Result<void> VideoDecoder::check(const media::Track& track) {
   const media::VideoFacts* facts = track.video();
   if (facts == nullptr || decoder_of(track) == nullptr)
     return fail(Errc::unsupported, "{} cannot be decoded here", name_of(track.codec));
-  if (is_oversized(facts->width, facts->height))
+  if (ladder::is_oversized(facts->width, facts->height))
     return fail(Errc::limit, "a picture of {}x{} is above {}x{}", facts->width, facts->height,
                 ladder::kMaxLongSide, ladder::kMaxShortSide);
   return {};
@@ -115,7 +110,7 @@ void VideoDecoder::failed(int code) {
 void VideoDecoder::decode(const media::Packet& packet, ladder::SegmentStart start) {
   const bool starts_segment = start == ladder::SegmentStart::yes;
   if (waits_for_sync_ && !packet.sync) {
-    start_lost_ = start_lost_ || starts_segment;
+    if (starts_segment) marks_.lose_start();
     ++counters_.dropped;
     return;
   }
@@ -149,7 +144,7 @@ void VideoDecoder::flush() {
   avcodec_send_packet(context_.get(), nullptr);
   receive();
   avcodec_flush_buffers(context_.get());
-  start_lost_ = marks_.forget_before({INT64_MAX}) || start_lost_;
+  marks_.forget();
   waits_for_sync_ = true;
   broken_ = false;
 }
@@ -170,22 +165,18 @@ void VideoDecoder::receive() {
 }
 
 void VideoDecoder::give(FramePtr frame) {
-  const media::Ticks pts{frame->pts};
-  auto mark = marks_.take(pts);
+  auto mark = marks_.take({frame->pts});
   const bool is_whole =
       frame->decode_error_flags == 0 && (frame->flags & AV_FRAME_FLAG_CORRUPT) == 0;
-  if (!mark || is_oversized(static_cast<std::uint64_t>(frame->width),
-                            static_cast<std::uint64_t>(frame->height))) {
+  if (!mark || ladder::is_oversized(frame->width, frame->height)) {
     ++counters_.decode_errors;  // a picture out of order, twice, or one that lied about its size
+    if (mark && mark->starts_segment) marks_.lose_start();
     return;
   }
   if (!is_whole) ++counters_.decode_errors;
   ++counters_.decoded;
   device_errors_ = 0;
-  start_lost_ = marks_.forget_before(pts) || start_lost_;
-  mark->starts_segment = std::exchange(start_lost_, false) || mark->starts_segment;
-  number_ = mark->starts_segment ? 0 : number_ + 1;
-  mark->number = number_;
+  marks_.pass(*mark);
   complete_colour(*frame, facts_);
   out_({std::move(frame), *mark});
 }

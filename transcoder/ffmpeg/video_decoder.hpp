@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "transcoder/ffmpeg/codecs.hpp"
+#include "transcoder/ladder/decoded_marks.hpp"
 
 namespace kapok::ffmpeg {
 
@@ -41,11 +42,9 @@ class VideoDecoder final : public PictureDecoder {
   ContextPtr context_;
   Counters& counters_;
   OnPicture out_;
-  Marks marks_;
+  ladder::DecodedMarks marks_;
   bool waits_for_sync_ = true;
-  bool broken_ = false;      // receive() met an error
-  bool start_lost_ = false;  // a segment's first packet gave no picture: the next one starts it
-  std::uint32_t number_ = 0;
+  bool broken_ = false;         // receive() met an error
   unsigned device_errors_ = 0;  // since the last picture
   std::optional<Error> lost_;
 };

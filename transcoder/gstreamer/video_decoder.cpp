@@ -12,11 +12,6 @@ namespace {
 // Small beside pictures; the lane's queue before it is the one that is bounded in time.
 constexpr std::size_t kQueuedPackets = 4;
 
-bool is_oversized(int width, int height) {
-  return std::max(width, height) > static_cast<int>(ladder::kMaxLongSide) ||
-         std::min(width, height) > static_cast<int>(ladder::kMaxShortSide);
-}
-
 std::string_view coded_name(media::Codec codec) {
   switch (codec) {
     case media::Codec::avc:
@@ -121,18 +116,17 @@ void VideoDecoder::failed(const Error& error) {
   if (++failures_ == kMaxFailures) lost_ = error;
 }
 
-void VideoDecoder::forget_marks() {
+std::size_t VideoDecoder::forget_marks() {
   const std::lock_guard lock(mutex_);
-  start_lost_ = marks_.forget_before({INT64_MAX}) || start_lost_;
   waits_for_sync_ = true;
+  return marks_.forget();
 }
 
 void VideoDecoder::flush() {
   if (!pipe_) return;
   if (const auto done = pipe_->finish(); !done) return failed(done.error());
   pipe_.reset();
-  counters_.decode_errors += marks_.size();
-  forget_marks();
+  counters_.decode_errors += forget_marks();
 }
 
 // Of a picture that is to go on.
@@ -141,18 +135,14 @@ std::optional<ffmpeg::Mark> VideoDecoder::mark_of(GstSample& sample, const AVFra
   const auto at = running_time(sample, GST_BUFFER_PTS(gst_sample_get_buffer(&sample)));
   std::optional<ffmpeg::Mark> mark;
   if (at) mark = marks_.take(times_->ticks(*at));
-  if (!mark || frame == nullptr || is_oversized(frame->width, frame->height)) {
+  if (!mark || frame == nullptr || ladder::is_oversized(frame->width, frame->height)) {
     ++counters_.decode_errors;  // a picture out of order, twice, or one that lied about its size
+    if (mark && mark->starts_segment) marks_.lose_start();
     return std::nullopt;
   }
   ++counters_.decoded;
   failures_ = 0;
-  const std::size_t waiting = marks_.size();
-  start_lost_ = marks_.forget_before(mark->pts) || start_lost_;
-  counters_.decode_errors += waiting - marks_.size();  // they never gave a picture
-  mark->starts_segment = std::exchange(start_lost_, false) || mark->starts_segment;
-  number_ = mark->starts_segment ? 0 : number_ + 1;
-  mark->number = number_;
+  counters_.decode_errors += marks_.pass(*mark);  // they never gave a picture
   return mark;
 }
 

@@ -9,6 +9,7 @@
 
 #include "transcoder/ffmpeg/codecs.hpp"
 #include "transcoder/gstreamer/pipe.hpp"
+#include "transcoder/ladder/decoded_marks.hpp"
 
 namespace kapok::gstreamer {
 
@@ -35,7 +36,8 @@ class VideoDecoder final : public ffmpeg::PictureDecoder {
   Result<void> push(const media::Packet& packet);
   void add_mark(const media::Packet& packet, bool starts_segment);
   void failed(const Error& error);
-  void forget_marks();
+  // Returns of how many pictures they were.
+  std::size_t forget_marks();
   void give(GstSample& sample);
   std::optional<ffmpeg::Mark> mark_of(GstSample& sample, const AVFrame* frame);
 
@@ -48,10 +50,8 @@ class VideoDecoder final : public ffmpeg::PictureDecoder {
   std::optional<Error> lost_;
   // A mutex: pictures come out on a thread of the pipeline's.
   std::mutex mutex_;
-  ffmpeg::Marks marks_;
+  ladder::DecodedMarks marks_;
   std::optional<Error> unreadable_;
-  bool start_lost_ = false;  // a segment's first packet gave no picture: the next one starts it
-  std::uint32_t number_ = 0;
   unsigned failures_ = 0;       // since the last picture
   std::unique_ptr<Pipe> pipe_;  // the last member: it ends first
 };

@@ -4,6 +4,7 @@
 // must and goes on. Its methods are called from one thread, stats() from any.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -32,6 +33,9 @@ enum class Pace : std::uint8_t { live, file };
 // Pictures above this are refused, however they lie: a portrait picture is turned first.
 constexpr std::uint32_t kMaxLongSide = 8192;
 constexpr std::uint32_t kMaxShortSide = 4352;
+constexpr bool is_oversized(std::int64_t width, std::int64_t height) {
+  return std::max(width, height) > kMaxLongSide || std::min(width, height) > kMaxShortSide;
+}
 
 struct EngineOptions {
   Pace pace = Pace::live;

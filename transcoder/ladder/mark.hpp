@@ -53,7 +53,6 @@ class Marks {
     });
     return started;
   }
-  void clear() { marks_.clear(); }
   std::size_t size() const { return marks_.size(); }
 
  private:
