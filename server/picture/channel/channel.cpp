@@ -4,15 +4,11 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "server/base/overloaded.hpp"
 #include "server/media/describe.hpp"
 
 namespace kapok::channel {
 namespace {
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-  using Handlers::operator()...;
-};
 
 media::Packet at_place(const media::Packet& packet, const Placed& placed) {
   media::Packet out = packet;

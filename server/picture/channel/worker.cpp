@@ -1,25 +1,17 @@
 #include "server/picture/channel/worker.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
 #include <cassert>
 #include <utility>
 
+#include "server/base/overloaded.hpp"
+#include "server/picture/channel/worker_link.hpp"
 #include "server/picture/wire/reader.hpp"
-#include "server/picture/wire/writer.hpp"
 
 namespace kapok::channel {
 namespace {
 
-template <class... Handlers>
-struct Overloaded : Handlers... {
-  using Handlers::operator()...;
-};
-
-// Killed processes end at once, unless they sit in a driver.
-constexpr nanoseconds kKilled = seconds(2);
 // A process that has closed its socket is about to end.
 constexpr nanoseconds kClosed = seconds(1);
 
@@ -86,14 +78,16 @@ struct Worker::Series {
 struct Worker::Life {
   ChildProcess& child;
   DeviceLoad::Place& place;
-  MonoTime heard;
+  const MonoTime began;
+  const nanoseconds step;  // between two looks
+  Silence silence{began, step};
   boost::asio::steady_timer more;  // cancelled when the writer has something to look at
   boost::asio::steady_timer tick;
   bool ready = false;     // it has told its version
   bool over = false;      // its socket is at its end
   bool last_one = false;  // it is to drain and end
-  std::optional<MonoTime> drain_until;
-  wire::Heartbeat last;
+  std::optional<MonoTime> drain_until = {};
+  wire::Heartbeat last = {};
   std::string complaint = {};  // of one that is not ready: why it will end
 };
 
@@ -225,16 +219,13 @@ Task<> Worker::supervise() {
 
 Task<std::string> Worker::live(ChildProcess& child, const media::Ladder& ladder,
                                DeviceLoad::Place& place) {
-  Life life{child,
-            place,
-            services_.clock.mono(),
-            boost::asio::steady_timer(services_.home, boost::asio::steady_timer::time_point::max()),
-            boost::asio::steady_timer(services_.home),
-            false,
-            false,
-            false,
-            {},
-            {}};
+  Life life{.child = child,
+            .place = place,
+            .began = services_.clock.mono(),
+            .step = std::min<nanoseconds>(milliseconds(250), limits_.silence / 4),
+            .more = boost::asio::steady_timer(services_.home,
+                                              boost::asio::steady_timer::time_point::max()),
+            .tick = boost::asio::steady_timer(services_.home)};
   life_ = &life;
   facts_.pid = child.pid();
   queue_.restart();
@@ -246,11 +237,7 @@ Task<std::string> Worker::live(ChildProcess& child, const media::Ladder& ladder,
   life.over = true;
   life_ = nullptr;
   life.more.cancel();
-  auto how = co_await child.ended(kClosed);
-  if (!how) {
-    child.kill();
-    how = co_await child.ended(kKilled);
-  }
+  std::string how = co_await end(child, kClosed);
   boost::system::error_code ignored;
   child.socket().close(ignored);
   life.tick.cancel();
@@ -259,21 +246,14 @@ Task<std::string> Worker::live(ChildProcess& child, const media::Ladder& ladder,
   series_->up.set(0);
   series_->memory.set(0);
   rungs_.worker_ended();
-  if (how && !life.complaint.empty()) co_return fmt::format("{}: {}", *how, life.complaint);
-  co_return how.value_or("it does not even die when killed");
+  if (!life.complaint.empty()) co_return fmt::format("{}: {}", how, life.complaint);
+  co_return how;
 }
 
 Task<> Worker::send(Life& life, wire::ToWorker message) {
-  const auto encoded = wire::encode(message);
-  if (!encoded) {
-    services_.log.error("worker.not_sent", {{"why", encoded.error().message}});
-    co_return;
-  }
-  const std::array buffers{boost::asio::buffer(encoded->head.data(), encoded->head.size()),
-                           boost::asio::buffer(encoded->payload.data(), encoded->payload.size())};
-  // An error is the process's end; whoever reads sees it too.
-  [[maybe_unused]] auto [error, size] =
-      co_await boost::asio::async_write(life.child.socket(), buffers, kAsValue);
+  const auto sent = co_await channel::send(life.child, std::move(message));
+  if (!sent && sent.error().code != Errc::closed)
+    services_.log.error("worker.not_sent", {{"why", sent.error().message}});
 }
 
 Task<> Worker::write(Life& life, media::Ladder ladder) {
@@ -319,7 +299,7 @@ void Worker::take(Life& life, wire::FromWorker message) {
                 "worker.ready",
                 {{"pid", life.child.pid()}, {"engine", hello.engine}, {"device", hello.device}});
             life.ready = true;
-            life.heard = services_.clock.mono();
+            life.silence.hear(services_.clock.mono());
             facts_.engine = std::move(hello.engine);
             take_device(life, std::move(hello.device));
             if (!life.last_one) facts_.state = WorkerState::running;
@@ -332,14 +312,8 @@ void Worker::take(Life& life, wire::FromWorker message) {
           },
           [&](wire::Heartbeat& heartbeat) { take_heartbeat(life, heartbeat); },
           [&](wire::Notice& notice) {
-            const Log::Fields fields{{"what", notice.event}, {"text", notice.text}};
             if (!life.ready && notice.level == LogLevel::error) life.complaint = notice.text;
-            if (notice.level == LogLevel::error)
-              services_.log.error("worker.notice", fields);
-            else if (notice.level == LogLevel::warn)
-              services_.log.warn("worker.notice", fields);
-            else
-              services_.log.info("worker.notice", fields);
+            log_notice(services_.log, "worker.notice", notice);
           },
           [&](const media::AnomalyEvent& event) { rungs_.anomaly(event); },
           [&](media::Image& image) { rungs_.image(std::move(image)); },
@@ -359,7 +333,7 @@ void Worker::take_device(Life& life, std::string device) {
 }
 
 void Worker::take_heartbeat(Life& life, wire::Heartbeat& heartbeat) {
-  life.heard = services_.clock.mono();
+  life.silence.hear(services_.clock.mono());
   const auto grown = [](Counter& series, std::uint64_t& before, std::uint64_t now, double unit) {
     if (now > before) series.add(static_cast<double>(now - before) * unit);
     before = now;
@@ -380,32 +354,26 @@ void Worker::take_heartbeat(Life& life, wire::Heartbeat& heartbeat) {
 
 // Its signs of life, how long it drains, and whether it has settled.
 Task<> Worker::watch(Life& life) {
-  const nanoseconds step = std::min<nanoseconds>(milliseconds(250), limits_.silence / 4);
-  const MonoTime began = life.heard;
-  MonoTime looked = began;
   while (!life.over) {
-    life.tick.expires_after(step);
+    life.tick.expires_after(life.step);
     [[maybe_unused]] auto [error] = co_await life.tick.async_wait(kAsValue);
     if (life.over) break;
     const MonoTime now = services_.clock.mono();
-    // Had this shard itself been held up, what the worker said meanwhile is still unread.
-    if (now - looked > 2 * step) life.heard += now - looked - step;
-    looked = now;
+    const nanoseconds silent = life.silence.look(now);
     if (life.drain_until) {
       if (now < *life.drain_until) continue;
       services_.log.warn("worker.drain_cut", {{"pid", life.child.pid()}});
       break;
     }
-    if (now - life.heard > (life.ready ? limits_.silence : limits_.start)) {
+    if (silent > (life.ready ? limits_.silence : limits_.start)) {
       ++facts_.hangs;
       series_->hangs.increment();
       services_.log.error(
-          "worker.hung",
-          {{"pid", life.child.pid()},
-           {"silent_ms", std::chrono::duration_cast<milliseconds>(now - life.heard).count()}});
+          "worker.hung", {{"pid", life.child.pid()},
+                          {"silent_ms", std::chrono::duration_cast<milliseconds>(silent).count()}});
       break;
     }
-    if (life.ready && now - began >= WorkerRestarts::kSettled) {
+    if (life.ready && now - life.began >= WorkerRestarts::kSettled) {
       restarts_.settled();
       if (std::exchange(facts_.crash_loop, false)) {
         series_->loop.set(0);

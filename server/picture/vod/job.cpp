@@ -1,25 +1,18 @@
 #include "server/picture/vod/job.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
 #include <utility>
 
+#include "server/base/overloaded.hpp"
+#include "server/picture/channel/worker_link.hpp"
 #include "server/picture/wire/reader.hpp"
-#include "server/picture/wire/writer.hpp"
 
 namespace kapok::vod {
 
 namespace {
 
-template <class... Handlers>
-struct Overloaded : Handlers... {
-  using Handlers::operator()...;
-};
-
 constexpr nanoseconds kClosed = seconds(2);  // a process that has closed its socket is about to end
-constexpr nanoseconds kKilled = seconds(5);
 constexpr nanoseconds kLongestWait = seconds(30);
 constexpr nanoseconds kMeasured = seconds(20);  // speed is that of so long
 constexpr nanoseconds kLook = milliseconds(500);
@@ -34,15 +27,15 @@ struct Job::Life {
   channel::ChildProcess& child;
   Assembly assembly;
   std::vector<media::AudioRung> sounds;  // the rungs that it was sent
-  MonoTime heard;
+  channel::Silence silence;
   MonoTime told;
   boost::asio::steady_timer tick;
   bool over = false;
   bool hung = false;
   bool drained = false;
-  bool unfit = false;          // the file has sounds that it makes no rungs of
-  std::optional<Error> error;  // ours, or of what it said
-  std::optional<wire::FileRefused> refused;
+  bool unfit = false;               // the file has sounds that it makes no rungs of
+  std::optional<Error> error = {};  // ours, or of what it said
+  std::optional<wire::FileRefused> refused = {};
 };
 
 Job::Job(const JobSettings& settings, ItemRecord& record, ItemFolder& folder,
@@ -134,18 +127,12 @@ Task<Job::Ended> Job::attempt(packaging::FileHandle file) {
   auto child = channel::ChildProcess::spawn(settings_.home, program);
   if (!child) co_return Ended{Again::later, std::move(child).error(), false};
   const MonoTime now = settings_.clock.mono();
-  Life life{*child,
-            Assembly(folder_, record_.request.ladder, kept_.segments),
-            record_.sounds.value_or(record_.request.ladder.audio),
-            now,
-            now,
-            boost::asio::steady_timer(settings_.home),
-            false,
-            false,
-            false,
-            false,
-            {},
-            {}};
+  Life life{.child = *child,
+            .assembly = Assembly(folder_, record_.request.ladder, kept_.segments),
+            .sounds = record_.sounds.value_or(record_.request.ladder.audio),
+            .silence = {now, kLook},
+            .told = now,
+            .tick = boost::asio::steady_timer(settings_.home)};
   child_ = &*child;
   marks_.clear();
   log_.info("vod.started", {{"pid", child->pid()}, {"file", record_.request.file}});
@@ -164,17 +151,13 @@ Task<Job::Ended> Job::attempt(packaging::FileHandle file) {
   if (!cancelled_) co_await read(life);
   life.over = true;
   life.tick.cancel();
-  auto how = co_await child->ended(kClosed);
-  if (!how) {
-    child->kill();
-    how = co_await child->ended(kKilled);
-  }
+  std::string how = co_await channel::end(*child, kClosed);
   child_ = nullptr;
   co_await group.drain();
   segments_ = life.assembly.segments();
   left_out_ = life.assembly.left_out();
   speed_ = 0;
-  co_return judge(life, how.value_or("it does not even die when killed"));
+  co_return judge(life, std::move(how));
 }
 
 Job::Ended Job::judge(Life& life, std::string how) {
@@ -206,15 +189,9 @@ Job::Ended Job::judge(Life& life, std::string how) {
 }
 
 Task<bool> Job::send(Life& life, wire::ToWorker message) {
-  const auto encoded = wire::encode(message);
-  if (!encoded) {
-    life.error = encoded.error();
-    co_return false;
-  }
-  const auto [error, size] = co_await boost::asio::async_write(
-      life.child.socket(), boost::asio::buffer(encoded->head.data(), encoded->head.size()),
-      kAsValue);
-  co_return !error;
+  const auto sent = co_await channel::send(life.child, std::move(message));
+  if (!sent && sent.error().code != Errc::closed) life.error = sent.error();
+  co_return sent.has_value();
 }
 
 Task<> Job::read(Life& life) {
@@ -227,7 +204,7 @@ Task<> Job::read(Life& life) {
     if (error) co_return;
     messages.clear();
     Result<void> taken = reader.filled(size, messages);
-    life.heard = settings_.clock.mono();
+    life.silence.hear(settings_.clock.mono());
     for (wire::FromWorker& message : messages)
       if (taken && !life.unfit) taken = take(life, std::move(message));
     if (!taken) {
@@ -282,7 +259,7 @@ Result<void> Job::take(Life& life, wire::FromWorker message) {
                    return {};
                  },
                  [&](wire::Notice& said) -> Result<void> {
-                   notice(said);
+                   channel::log_notice(log_, "vod.notice", said);
                    return {};
                  },
                  [&](wire::Drained&) -> Result<void> {
@@ -291,16 +268,6 @@ Result<void> Job::take(Life& life, wire::FromWorker message) {
                  },
                  [](const auto&) -> Result<void> { return {}; }},
       message);
-}
-
-void Job::notice(const wire::Notice& said) const {
-  const Log::Fields fields{{"what", said.event}, {"text", said.text}};
-  if (said.level == LogLevel::error)
-    log_.error("vod.notice", fields);
-  else if (said.level == LogLevel::warn)
-    log_.warn("vod.notice", fields);
-  else
-    log_.info("vod.notice", fields);
 }
 
 void Job::measure(MonoTime now) {
@@ -331,20 +298,16 @@ void Job::tell_progress(Life& life) {
 }
 
 Task<> Job::watch(Life& life) {
-  MonoTime looked = settings_.clock.mono();
   while (!life.over) {
     life.tick.expires_after(kLook);
     [[maybe_unused]] auto [error] = co_await life.tick.async_wait(kAsValue);
     if (life.over) co_return;
-    const MonoTime now = settings_.clock.mono();
-    // Had the disk held this thread up, what the worker said meanwhile is still unread.
-    if (now - looked > 2 * kLook) life.heard += now - looked - kLook;
-    looked = now;
-    if (now - life.heard < settings_.silence) continue;
+    const nanoseconds silent = life.silence.look(settings_.clock.mono());
+    if (silent < settings_.silence) continue;
     life.hung = true;
     log_.error("vod.worker_hung",
                {{"pid", life.child.pid()},
-                {"silent_ms", std::chrono::duration_cast<milliseconds>(now - life.heard).count()}});
+                {"silent_ms", std::chrono::duration_cast<milliseconds>(silent).count()}});
     life.child.kill();
     co_return;
   }

@@ -67,7 +67,6 @@ class Job {
   // What is known once the first segment begins: above all, of which sounds there shall be rungs.
   Result<void> settle(Life& life);
   Result<void> start_over();
-  void notice(const wire::Notice& notice) const;
   void tell_progress(Life& life);
   void measure(MonoTime now);
   Ended judge(Life& life, std::string how);
