@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "transcoder/engines/engines_test.hpp"
+#include "transcoder/ffmpeg/video_lane.hpp"
 
 namespace kapok::engines {
 namespace {
@@ -55,7 +56,12 @@ class HoldingSink final : public ladder::RungSink {
   bool released_ = false;
 };
 
-class Overload : public EngineTest {};
+class Overload : public EngineTest {
+ protected:
+  static constexpr auto kPicture = std::chrono::nanoseconds(std::chrono::seconds(1)) *
+                                   ffmpeg::kClipFrame / ffmpeg::kClipTimescale;
+  FakeClock clock;
+};
 
 TEST_P(Overload, FrameRateGoesFirstThenTheCostliestRungAndBothComeBackAtSegmentStarts) {
   const auto clip = ffmpeg::make_clip({.frames = 312, .segment = 24});
@@ -64,12 +70,14 @@ TEST_P(Overload, FrameRateGoesFirstThenTheCostliestRungAndBothComeBackAtSegmentS
                   ffmpeg::rung("costly", media::Codec::hevc, 360)};
   HoldingSink sink("costly");
   const auto engine =
-      make(GetParam(), ladder, {.pace = ladder::Pace::live, .threads = 1}, sink).value();
+      make(GetParam(), ladder, {.pace = ladder::Pace::live, .threads = 1, .clock = &clock}, sink)
+          .value();
   ASSERT_TRUE(engine->track(clip.track).has_value());
   std::size_t given = 0;
   for (const auto& packet : clip.packets) {
     const auto start = clip.starts(packet) ? ladder::SegmentStart::yes : ladder::SegmentStart::no;
     ASSERT_TRUE(engine->packet(packet, start).has_value());
+    clock.advance(kPicture);
     ++given;
     // As a live source would: not before encoding has begun, then no faster than the rung that
     // keeps up, so that less waits than what leaves room for the others.
@@ -125,6 +133,32 @@ TEST_P(Overload, FrameRateGoesFirstThenTheCostliestRungAndBothComeBackAtSegmentS
     EXPECT_TRUE(clip.starts(costly[i]));
   }
   EXPECT_EQ(costly.back().pts, clip.packets.back().pts);
+}
+
+// A network that stood still gives what it held at once: no fault of this machine's.
+TEST_P(Overload, ABurstIsNoReasonToLeaveAnythingOut) {
+  const auto clip = ffmpeg::make_clip({.frames = 96, .segment = 24});
+  media::Ladder ladder;
+  ladder.video = {ffmpeg::rung("held", media::Codec::avc, 180)};
+  HoldingSink sink("held");
+  const auto engine =
+      make(GetParam(), ladder, {.pace = ladder::Pace::live, .threads = 1, .clock = &clock}, sink)
+          .value();
+  ASSERT_TRUE(engine->track(clip.track).has_value());
+  for (std::size_t i = 0; i < clip.packets.size(); ++i) {
+    const auto& packet = clip.packets[i];
+    const auto start = clip.starts(packet) ? ladder::SegmentStart::yes : ladder::SegmentStart::no;
+    ASSERT_TRUE(engine->packet(packet, start).has_value());
+    if (i == clip.packets.size() / 2) clock.advance(std::chrono::milliseconds(300));
+  }
+  EXPECT_GT(engine->stats().waiting, ffmpeg::VideoLane::kShedAbove);
+  sink.release();
+  engine->drain();
+  SCOPED_TRACE(sink.recorded.all_notices());
+  EXPECT_EQ(engine->stats().dropped, 0U);
+  EXPECT_EQ(engine->stats().rungs[0].shed, 0U);
+  EXPECT_EQ(engine->stats().rungs[0].encoded, clip.packets.size());
+  EXPECT_EQ(sink.recorded.notices("rate.halved"), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, Overload, testing::Values(Engine::ffmpeg, Engine::gstreamer),

@@ -47,8 +47,9 @@ VideoLane::~VideoLane() {
 
 void VideoLane::packet(const media::Packet& packet, media::Timescale timescale,
                        ladder::SegmentStart start) {
-  if (options_.pace == ladder::Pace::live) shed_if_late(packet, timescale);
-  const bool taken = queue_.push({packet, start}, timescale, options_.pace);
+  const MonoTime now = options_.clock != nullptr ? options_.clock->mono() : SystemClock().mono();
+  if (options_.pace == ladder::Pace::live) shed_if_late(now);
+  const bool taken = queue_.push({packet, start}, timescale, options_.pace, now);
   if (!taken) {
     ++counters_.dropped;
     if (!std::exchange(dropping_, true))
@@ -59,12 +60,12 @@ void VideoLane::packet(const media::Packet& packet, media::Timescale timescale,
   }
 }
 
-void VideoLane::shed_if_late(const media::Packet& packet, media::Timescale timescale) {
-  const auto now = media::to_nanoseconds(packet.dts, timescale);
+void VideoLane::shed_if_late(MonoTime now) {
   if (queue_.span() < kShedAbove) {
     shed_at_.reset();
     return;
   }
+  if (queue_.age(now) < kShedAbove) return;
   if (shed_at_ && now - *shed_at_ < kShedAgainAfter) return;
   const std::lock_guard lock(mutex_);
   if (pipeline_ && pipeline_->shed()) shed_at_ = now;

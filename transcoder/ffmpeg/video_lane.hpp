@@ -19,8 +19,9 @@ namespace kapok::ffmpeg {
 
 class VideoLane {
  public:
-  // Half of the frame rate, then a rung goes when packets of this much media time wait, the next
-  // when they still do so much media time later.
+  // Half of the frame rate, then a rung goes when packets of this much media time wait and the
+  // first of them has waited as long (after a burst it has not), the next when they still do so
+  // much later.
   static constexpr std::chrono::milliseconds kShedAbove{700};
   static constexpr std::chrono::milliseconds kShedAgainAfter{500};
   // What was left out comes back while fewer wait than that.
@@ -58,7 +59,7 @@ class VideoLane {
   void finish();
   void end_pipeline();
   void rebuild(const media::VideoFacts& facts, const AVFrame& first, media::Timescale timescale);
-  void shed_if_late(const media::Packet& packet, media::Timescale timescale);
+  void shed_if_late(MonoTime now);
   struct Source {
     std::shared_ptr<const media::Track> track;
     media::Rational frame_rate;
@@ -71,8 +72,8 @@ class VideoLane {
   Counters& counters_;
   std::span<RungCounters> rungs_;
   ladder::PacketQueue queue_;
-  bool dropping_ = false;                            // of who gives packets
-  std::optional<std::chrono::nanoseconds> shed_at_;  // likewise, media time
+  bool dropping_ = false;            // of who gives packets
+  std::optional<MonoTime> shed_at_;  // likewise
 
   // Of run():
   std::unique_ptr<PictureDecoder> decoder_;

@@ -40,6 +40,7 @@ constexpr bool is_oversized(std::int64_t width, std::int64_t height) {
 struct EngineOptions {
   Pace pace = Pace::live;
   unsigned threads = 0;  // for one decoder or encoder; 0: as many as the process may use cores
+  const Clock* clock = nullptr;  // of how long packets wait; null: the system's
 };
 
 // Takes what the engine makes. Called from several threads of the engine at once, though for one

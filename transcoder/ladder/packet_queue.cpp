@@ -10,15 +10,16 @@ bool PacketQueue::has_room(std::size_t bytes) const {
          (bytes_ + bytes <= kMaxBytes && items_.size() < kMaxItems && span_locked() < kMaxSpan);
 }
 
-bool PacketQueue::push(SourcePacket item, media::Timescale timescale, Pace pace) {
+bool PacketQueue::push(SourcePacket item, media::Timescale timescale, Pace pace, MonoTime now) {
   const std::size_t size = item.packet.payload.size();
   const auto time = media::to_nanoseconds(item.packet.dts, timescale);
   std::unique_lock lock(mutex_);
   if (pace == Pace::file) {
     changed_.wait(lock, [&] { return closed_ || has_room(size); });
-  } else if (dropping_ || !has_room(size)) {
+  } else if (dropping_ || !has_room(size) || age_locked(now) > kMaxAge) {
     // Back at a sync packet, once half of the wait is gone: not to drop again at once.
-    dropping_ = !item.packet.sync || !has_room(size) || span_locked() > kMaxSpan / 2;
+    dropping_ = !item.packet.sync || !has_room(size) || span_locked() > kMaxSpan / 2 ||
+                age_locked(now) > kMaxAge / 2;
     if (dropping_) return false;
   }
   if (closed_) return false;
@@ -26,7 +27,7 @@ bool PacketQueue::push(SourcePacket item, media::Timescale timescale, Pace pace)
   last_in_ = time;
   if (!std::exchange(holds_packets_, true)) last_out_ = time;
   bytes_ += size;
-  items_.emplace_back(std::move(item));
+  items_.push_back({std::move(item), now});
   changed_.notify_all();
   return true;
 }
@@ -47,7 +48,7 @@ void PacketQueue::push_always(SourceItem item) {
       flush->done->set_value();
     return;
   }
-  items_.push_back(std::move(item));
+  items_.push_back({std::move(item), MonoTime::max()});
   changed_.notify_all();
 }
 
@@ -55,7 +56,7 @@ std::optional<SourceItem> PacketQueue::pop() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return closed_ || !items_.empty(); });
   if (closed_) return std::nullopt;
-  SourceItem item = std::move(items_.front());
+  SourceItem item = std::move(items_.front().item);
   items_.pop_front();
   if (const auto* packet = std::get_if<SourcePacket>(&item)) {
     bytes_ -= packet->packet.payload.size();
@@ -70,8 +71,8 @@ std::optional<SourceItem> PacketQueue::pop() {
 void PacketQueue::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
-  for (const auto& item : items_)
-    if (const auto* flush = std::get_if<Flush>(&item); flush != nullptr && flush->done)
+  for (const auto& held : items_)
+    if (const auto* flush = std::get_if<Flush>(&held.item); flush != nullptr && flush->done)
       flush->done->set_value();
   items_.clear();
   changed_.notify_all();
@@ -80,6 +81,16 @@ void PacketQueue::close() {
 std::chrono::milliseconds PacketQueue::span() const {
   const std::lock_guard lock(mutex_);
   return span_locked();
+}
+
+std::chrono::nanoseconds PacketQueue::age(MonoTime now) const {
+  const std::lock_guard lock(mutex_);
+  return age_locked(now);
+}
+
+std::chrono::nanoseconds PacketQueue::age_locked(MonoTime now) const {
+  if (items_.empty()) return std::chrono::nanoseconds(0);
+  return std::max(std::chrono::nanoseconds(0), now - std::min(now, items_.front().since));
 }
 
 std::chrono::milliseconds PacketQueue::span_locked() const {
