@@ -95,6 +95,13 @@ void Packager::State::finished(const Outcome& outcome) {
     series.parts.increment();
     series.bytes.add(static_cast<double>(outcome.bytes));
   }
+  if (outcome.arrived) {
+    if (outcome.of_rung && !series.rung_parts)
+      series.rung_parts.emplace(
+          PackagerSeries::part_delay(services.metrics, options.channel, "rung"));
+    (outcome.of_rung ? *series.rung_parts : series.feed_parts)
+        .observe(services.clock.mono() - *outcome.arrived);
+  }
   if (outcome.error) report(*outcome.error, outcome.rendition);
   if (outcome.then) outcome.then();
   if (jobs_out == 0) idle.cancel();
@@ -241,9 +248,12 @@ void Packager::State::on(Live& rendition, PartCut& cut) {
   if (opening && rendition.info.rung) measure_delay(rendition, cut);
   if (rendition.lost_part) return;  // the rest of a damaged segment is of no use
   const bool taken = submit_media(
-      [this_channel = options.channel, part, opening, opening_record, chunk](Spool& files) mutable {
+      [this_channel = options.channel, part, opening, opening_record, chunk,
+       arrived = cut.frames.back().packet.arrival,
+       of_rung = rendition.info.rung](Spool& files) mutable {
         Outcome outcome;
         outcome.rendition = part.rendition;
+        outcome.of_rung = of_rung;
         const auto done = files.write_part(opening_record, part, *chunk);
         if (!done) {
           outcome.error = done.error();
@@ -259,6 +269,7 @@ void Packager::State::on(Live& rendition, PartCut& cut) {
         outcome.events.push_back(std::make_shared<const WindowEvent>(
             WindowEvent{this_channel, PartAdded{part.rendition, part.segment, part.part}}));
         outcome.bytes = chunk->size;
+        outcome.arrived = arrived;
         return outcome;
       },
       chunk->size);

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/base/histogram.hpp"
 #include "server/picture/packaging/delay_meter.hpp"
 #include "server/picture/packaging/packager.hpp"
 #include "server/picture/packaging/retention.hpp"
@@ -30,7 +31,9 @@ struct Outcome {
   std::vector<EventPointer> events;
   std::optional<evidence::Published> published;
   std::optional<Error> error;
-  std::uint64_t bytes = 0;  // of a part
+  std::uint64_t bytes = 0;          // of a part
+  std::optional<MonoTime> arrived;  // likewise: its last frame
+  bool of_rung = false;             // likewise
   std::string rendition;
   std::function<void()> then;  // on the home shard
 };
@@ -58,6 +61,9 @@ struct PackagerSeries {
   Counter& posters;
   Counter& thumbnails;
   Gauge& spool_bytes;
+  // From the arrival of a part's last frame until the part can be fetched.
+  DelayHistogram feed_parts;
+  std::optional<DelayHistogram> rung_parts;  // once there is a rung
 
   PackagerSeries(Metrics& metrics, const std::string& channel)
       : parts(metrics.counter("kapok_parts_total", "Parts published", {{"channel", channel}})),
@@ -78,7 +84,16 @@ struct PackagerSeries {
         thumbnails(metrics.counter("kapok_images_total", "Still pictures published",
                                    {{"channel", channel}, {"kind", "thumbnail"}})),
         spool_bytes(metrics.gauge("kapok_spool_bytes", "Bytes that the channel's window holds",
-                                  {{"channel", channel}})) {}
+                                  {{"channel", channel}})),
+        feed_parts(part_delay(metrics, channel, "feed")) {}
+
+  static DelayHistogram part_delay(Metrics& metrics, const std::string& channel,
+                                   const std::string& origin) {
+    return {metrics,
+            "kapok_part_delay_seconds",
+            "From the arrival of a part's last frame until the part can be fetched",
+            {{"channel", channel}, {"origin", origin}}};
+  }
 };
 
 struct Packager::State : std::enable_shared_from_this<Packager::State> {
