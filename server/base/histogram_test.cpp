@@ -2,27 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
+#include "server/base/counted_metrics_test.hpp"
 
 namespace kapok {
 namespace {
-
-class CountedMetrics final : public Metrics {
- public:
-  struct Count final : Counter, Gauge {
-    double value = 0;
-    void add(double by) override { value += by; }
-    void set(double to) override { value = to; }
-  };
-  Counter& counter(std::string_view name, std::string_view, const MetricLabels& labels) override {
-    const auto bound = labels.find("le");
-    return series[std::string(name) + (bound == labels.end() ? "" : " " + bound->second)];
-  }
-  Gauge& gauge(std::string_view, std::string_view, const MetricLabels&) override {
-    return series[""];
-  }
-  std::map<std::string, Count> series;
-};
 
 TEST(DelayHistogram, CountsUpToEachBound) {
   CountedMetrics metrics;
@@ -31,7 +14,7 @@ TEST(DelayHistogram, CountsUpToEachBound) {
        {milliseconds(1), milliseconds(20), milliseconds(21), milliseconds(9000)})
     delays.observe(delay);
   const auto at = [&](const char* bound) {
-    return metrics.series.at(std::string("kapok_test_seconds_bucket ") + bound).value;
+    return metrics.value("kapok_test_seconds_bucket", {{"channel", "a"}, {"le", bound}});
   };
   EXPECT_EQ(at("0.002"), 1);
   EXPECT_EQ(at("0.01"), 1);
@@ -39,8 +22,8 @@ TEST(DelayHistogram, CountsUpToEachBound) {
   EXPECT_EQ(at("0.05"), 3);
   EXPECT_EQ(at("5"), 3);
   EXPECT_EQ(at("+Inf"), 4);
-  EXPECT_EQ(metrics.series.at("kapok_test_seconds_count").value, 4);
-  EXPECT_DOUBLE_EQ(metrics.series.at("kapok_test_seconds_sum").value, 9.042);
+  EXPECT_EQ(metrics.value("kapok_test_seconds_count"), 4);
+  EXPECT_DOUBLE_EQ(metrics.value("kapok_test_seconds_sum"), 9.042);
 }
 
 // A clock of another process may be a little ahead.
@@ -48,8 +31,8 @@ TEST(DelayHistogram, WhatComesBeforeItsTimeIsNoDelay) {
   CountedMetrics metrics;
   DelayHistogram delays(metrics, "kapok_test_seconds", "", {});
   delays.observe(milliseconds(-3));
-  EXPECT_EQ(metrics.series.at("kapok_test_seconds_bucket 0.002").value, 1);
-  EXPECT_EQ(metrics.series.at("kapok_test_seconds_sum").value, 0);
+  EXPECT_EQ(metrics.value("kapok_test_seconds_bucket", {{"le", "0.002"}}), 1);
+  EXPECT_EQ(metrics.value("kapok_test_seconds_sum"), 0);
 }
 
 }  // namespace

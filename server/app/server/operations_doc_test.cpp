@@ -44,7 +44,9 @@ class OperationsDocument : public testing::Test {
 
 TEST_F(OperationsDocument, NamesEveryLogEventAndNoOther) {
   const auto shown = all_matches(
-      sources, std::regex(R"re(\b(?:info|warn|error)\(\s*"([a-z_]+(?:\.[a-z_]+)+)")re"));
+      sources,
+      std::regex(
+          R"re(\b(?:info\(|warn\(|error\(|log_notice\([a-z_.]+,)\s*"([a-z_]+(?:\.[a-z_]+)+)")re"));
   const auto debug =
       all_matches(sources, std::regex(R"re(\bdebug\(\s*"([a-z_]+(?:\.[a-z_]+)+)")re"));
   const auto told = all_matches(

@@ -117,6 +117,26 @@ TEST(Packager, ReportsEachSegmentWithItsHashAndPictures) {
   station.close();
 }
 
+TEST(Packager, SaysHowLongAPartTookSinceItsLastFrame) {
+  TemporaryFolder folder;
+  Station station(options_in(folder));
+  SyntheticFeed feed;
+  feed.arrival = station.clock.mono();
+  station->start_era(feed.start, feed.tracks());
+  feed.push(*station, 4.2);
+  station.clock.advance(milliseconds(7));
+  station.settle();
+  const auto parts = [&](const char* bound) {
+    return station.metrics.value("kapok_part_delay_seconds_bucket",
+                                 {{"channel", "demo"}, {"origin", "feed"}, {"le", bound}});
+  };
+  EXPECT_GT(parts("+Inf"), 0);
+  EXPECT_EQ(parts("+Inf"), station.metrics.value("kapok_parts_total"));
+  EXPECT_EQ(parts("0.01"), parts("+Inf"));
+  EXPECT_EQ(parts("0.005"), 0);
+  station.close();
+}
+
 TEST(Packager, AKilledServerGoesOnWhereItWas) {
   TemporaryFolder folder;
   Station station(options_in(folder));

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "server/base/counted_metrics_test.hpp"
 #include "server/base/crypto.hpp"
 #include "server/media/describe.hpp"
 #include "server/picture/packaging/packager.hpp"
@@ -95,8 +96,8 @@ class Station {
     published = RecordedWindow{};
     writer_ = std::make_unique<WorkerThread>("spool", 10'000);
     packager_ = std::make_unique<Packager>(
-        options_, PackagerServices{io_.get_executor(), *writer_, published, evidence, clock, Log{},
-                                   metrics_});
+        options_,
+        PackagerServices{io_.get_executor(), *writer_, published, evidence, clock, Log{}, metrics});
     opened = packager_->open();
     return opened;
   }
@@ -137,11 +138,11 @@ class Station {
   RecordedWindow published;
   RecordedEvidence evidence;
   FakeClock clock;
+  CountedMetrics metrics;
   Result<UtcTime> opened{UtcTime{}};
 
  private:
   PackagerOptions options_;
-  NullMetrics metrics_;
   boost::asio::io_context io_;
   std::unique_ptr<WorkerThread> writer_;
   std::unique_ptr<Packager> packager_;
@@ -150,6 +151,7 @@ class Station {
 // Pictures and sound as an encoder sends them: interleaved by time, a GOP of `gop` frames.
 struct SyntheticFeed {
   UtcTime start{seconds(1'790'000'000)};
+  MonoTime arrival;  // of all
   unsigned fps = 50;
   unsigned gop = 50;
   std::size_t sync_bytes = 4000;
@@ -161,6 +163,7 @@ struct SyntheticFeed {
   media::Packet picture() {
     media::Packet packet;
     packet.track = 1;
+    packet.arrival = arrival;
     const Ticks origin = media::from_microseconds(start.time_since_epoch(), 90000);
     packet.dts = origin + Ticks{next_frame * 90000 / fps};
     packet.pts = packet.dts;
@@ -173,6 +176,7 @@ struct SyntheticFeed {
   media::Packet sample() {
     media::Packet packet;
     packet.track = 2;
+    packet.arrival = arrival;
     const Ticks origin = media::from_microseconds(start.time_since_epoch(), 48000);
     packet.dts = packet.pts = origin + Ticks{next_sound * 1024};
     packet.sync = true;

@@ -12,6 +12,7 @@
 #include <future>
 #include <mutex>
 #include <thread>
+#include "server/base/counted_metrics_test.hpp"
 #include "server/media/feed_doubles_test.hpp"
 #include "server/picture/delivery/http/http_server.hpp"
 #include "server/picture/delivery/http/test_channel.hpp"
@@ -36,30 +37,6 @@ class RecordedEvidence final : public evidence::EvidenceSink {
  private:
   mutable std::mutex mutex_;
   std::vector<evidence::Delivered> facts_;
-};
-
-class CountedMetrics final : public Metrics {
- public:
-  struct Count final : Counter, Gauge {
-    std::atomic<double> value{0};
-    void add(double by) override { value.fetch_add(by); }
-    void set(double to) override { value = to; }
-  };
-  Counter& counter(std::string_view name, std::string_view, const MetricLabels&) override {
-    return series(name);
-  }
-  Gauge& gauge(std::string_view name, std::string_view, const MetricLabels&) override {
-    return series(name);
-  }
-  double value(std::string_view name) { return series(name).value; }
-
- private:
-  Count& series(std::string_view name) {
-    const std::lock_guard lock(mutex_);
-    return series_[std::string(name)];
-  }
-  std::mutex mutex_;
-  std::map<std::string, Count> series_;
 };
 
 // One shard on a thread of its own, a real port, real sockets.
