@@ -128,7 +128,7 @@ export class ShakaEngine implements Engine {
     // At 0 nothing has been shown yet, or Shaka has just begun anew after a decoder's error.
     const shown = this.video.readyState >= HTMLMediaElement.HAVE_METADATA && this.video.currentTime > 0;
     return {
-      ...this.shaka.choices(),
+      ...this.shaka.facts(),
       protocol: this.protocol,
       position_ms: shown ? position : null,
       latency_ms: position === null || !shown ? null : this.clock.now() - position,
@@ -137,8 +137,6 @@ export class ShakaEngine implements Engine {
       buffer_s: bufferAhead(this.video),
       width: this.video.videoWidth,
       ...frameCounts(this.video),
-      bitrate: this.shaka.bitrate,
-      codecs: this.shaka.codecs,
     };
   }
 

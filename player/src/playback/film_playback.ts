@@ -54,7 +54,7 @@ export class FilmPlayback {
   snapshot(): FilmSnapshot | null {
     if (!mediaSourceExists()) return null;
     const range = this.shaka?.player?.seekRange() ?? { start: 0, end: 0 };
-    return { ...(this.shaka?.choices() ?? kNoChoices), position_s: this.video.currentTime, range };
+    return { ...(this.shaka?.facts() ?? kNoChoices), position_s: this.video.currentTime, range };
   }
 
   async thumbnail(time: number): Promise<Thumbnail | null> {
@@ -72,7 +72,7 @@ export class FilmPlayback {
 
   selectSound(id: string): void {
     this.wishes.sound = id;
-    const sound = this.shaka?.choices().sounds.find((each) => each.id === id);
+    const sound = this.shaka?.facts().sounds.find((each) => each.id === id);
     if (sound !== undefined) storeSoundLanguage(sound);
     this.shaka?.selectSound(id, kKeptSoundS);
   }

@@ -20,6 +20,12 @@ export interface Choices {
   sound: string; // a Sound's id
 }
 
+/** All that is asked of Shaka's tracks, which it makes anew for whoever asks. */
+export interface TrackFacts extends Choices {
+  bitrate: number | null;
+  codecs: string;
+}
+
 export const kNoChoices: Choices = { height: 0, qualities: [], quality: 'auto', sounds: [], sound: '' };
 
 /** A still picture of a moment, for the seek bar. */
@@ -121,15 +127,7 @@ export class ShakaPlayer {
     }
   }
 
-  get bitrate(): number | null {
-    return this.active()?.bandwidth ?? null;
-  }
-
-  get codecs(): string {
-    return this.active()?.codecs ?? this.lastCodecs;
-  }
-
-  choices(): Choices {
+  facts(): TrackFacts {
     const tracks = this.tracks();
     const active = tracks.find((track) => track.active);
     const heights = [...new Set(tracks.map((track) => track.height ?? 0))].filter((height) => height > 0);
@@ -139,6 +137,8 @@ export class ShakaPlayer {
       quality: this.shaka?.getConfiguration().abr.enabled === false ? String(active?.height ?? 'auto') : 'auto',
       sounds: soundsOf(tracks.filter(hasSound)),
       sound: active === undefined ? '' : soundOf(active, tracks).id,
+      bitrate: active?.bandwidth ?? null,
+      codecs: active?.codecs ?? this.lastCodecs,
     };
   }
 
@@ -188,10 +188,6 @@ export class ShakaPlayer {
 
   private tracks(): Track[] {
     return this.shaka?.getVariantTracks() ?? [];
-  }
-
-  private active(): Track | undefined {
-    return this.tracks().find((track) => track.active);
   }
 
   private fail(error: ShakaError): void {

@@ -42,10 +42,15 @@ test('the second sound of a language is another one than the first', () => {
   assert.deepEqual(ids([dash('main', 'zh'), dash('alternate', 'zh'), dash('alternate', 'en')]), ['zh/1', 'en/1', 'zh/2']);
 });
 
+test('a rung of the second sound of a language is that sound', () => {
+  assert.deepEqual(ids([hls('audio-zh', 'zh', true), hls('audio-zh-2', 'zh'), hls('audio-zh-2', 'zh-x-2')]), ['zh/1', 'zh/2']);
+  assert.deepEqual(ids([dash('main', 'zh'), dash('alternate', 'zh'), dash('alternate', 'zh-x-2')]), ['zh/1', 'zh/2']);
+});
+
 test('sounds of which nobody said the language have numbers, and their rungs the same', () => {
-  assert.deepEqual(ids([hls('audio-1', 'und', true), hls('audio-2', 'und'), hls('audio-und-x-2', 'und-x-2')]), ['und/1', 'und/2']);
+  assert.deepEqual(ids([hls('audio-1', 'und', true), hls('audio-2', 'und'), hls('audio-2', 'und-x-2')]), ['und/1', 'und/2']);
   assert.deepEqual(ids([dash('main', 'und'), dash('alternate', 'und'), dash('alternate', 'und-x-2')]), ['und/1', 'und/2']);
-  assert.deepEqual(soundOf(hls('audio-und-x-3', 'und-x-3'), []), { id: 'und/3', language: 'und', number: 3 });
+  assert.deepEqual(soundOf(hls('audio-3', 'und-x-3'), []), { id: 'und/3', language: 'und', number: 3 });
 });
 
 test('languages are named in the language of who reads', () => {

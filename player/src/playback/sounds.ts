@@ -21,9 +21,9 @@ export interface Sound {
 const kUnknown = 'und';
 const kStorageKey = 'kapok.sound';
 
-/** "audio-2" and "audio-zh-2" are the server's names of second sounds, "und-x-2" is the language of a rung of one. */
+/** "audio-2", "audio-zh-2" are the server's names of second sounds, "und-x-2", "zh-x-2" the languages of rungs of them. */
 function numberIn(track: SoundTrack): number | null {
-  const found = /^und-x-(\d+)$/.exec(track.language) ?? /^audio(?:-.+)?-(\d+)$/.exec(track.label ?? '');
+  const found = /-x-(\d+)$/.exec(track.language) ?? /^audio(?:-.+)?-(\d+)$/.exec(track.label ?? '');
   return found === null ? null : Number(found[1]);
 }
 

@@ -26,6 +26,34 @@ TEST(RenditionNames, AreTheOnesThatOthersScriptAgainst) {
   EXPECT_EQ(names.name(audio(2, "en")), "audio-zh-hans") << "a track keeps its name";
 }
 
+// The number of the feed's own rendition of the sound, so that a player finds both.
+TEST(ToldApart, SoundsOfOneLanguageAreNotRatesOfOneSound) {
+  const std::vector<std::string> languages{"zh", "", "zh-Hans",    "ZH",
+                                           "en", "", "en-x-stage", "en-x-stage"};
+  std::vector<media::AudioRung> made(languages.size());
+  RenditionNames names;
+  const auto told = [&](std::size_t source) {
+    made[source].name = "stereo-" + std::to_string(source);
+    made[source].source = static_cast<std::uint8_t>(source);
+    const auto track = std::make_shared<const media::Track>(audio(1, languages[source]));
+    return told_apart(made, languages, made[source].name, track)->language;
+  };
+  EXPECT_EQ(told(0), "zh");
+  EXPECT_EQ(told(1), "und-x-2");
+  EXPECT_EQ(told(2), "zh-Hans");
+  EXPECT_EQ(told(3), "ZH-x-2");
+  EXPECT_EQ(told(4), "en");
+  EXPECT_EQ(told(5), "und-x-6");
+  EXPECT_EQ(told(6), "en-x-stage");
+  EXPECT_EQ(told(7), "en-x-stage-2");
+  media::TrackId id = 1;
+  std::vector<std::string> own;
+  for (const std::string& language : languages) own.push_back(names.name(audio(id++, language)));
+  EXPECT_EQ(own[1], "audio-2");
+  EXPECT_EQ(own[3], "audio-zh-2");
+  EXPECT_EQ(own[5], "audio-6");
+}
+
 TEST(RenditionNames, AreValidAndUniqueWhateverTheLanguageSays) {
   RenditionNames names;
   std::vector<std::string> seen;

@@ -47,12 +47,21 @@ const std::string& RenditionNames::name(const media::Track& track) {
 }
 
 std::shared_ptr<const media::Track> told_apart(std::span<const media::AudioRung> made,
+                                               std::span<const std::string> languages,
                                                std::string_view rung,
                                                std::shared_ptr<const media::Track> track) {
   const auto found = std::ranges::find(made, rung, &media::AudioRung::name);
-  if (found == made.end() || found->source == 0 || !track->language.empty()) return track;
+  if (found == made.end() || found->source == 0 || found->source >= languages.size()) return track;
+  const std::string id = language_id(track->language);
+  const auto earlier = languages.first(found->source);
+  // As RenditionNames counts them.
+  const auto number =
+      id.empty() ? found->source + 1 : std::ranges::count(earlier, id, language_id) + 1;
+  if (number == 1) return track;
   auto named = std::make_shared<media::Track>(*track);
-  named->language = fmt::format("und-x-{}", found->source + 1);
+  const std::string& language = id.empty() ? "und" : track->language;
+  const bool is_private = language.find("-x-") != std::string::npos;
+  named->language = fmt::format("{}{}{}", language, is_private ? "-" : "-x-", number);
   return named;
 }
 

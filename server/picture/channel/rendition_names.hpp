@@ -27,9 +27,12 @@ class RenditionNames {
 };
 
 // The track of a rung, as it is published. Rungs of one language are the same sound at several
-// rates, between which players switch. Of sounds whose language nobody said that is not so: they
-// get a private subtag [BCP 47 2.2.7]. `made`: the ladder's rungs as they were fitted.
+// rates, between which players switch. Of sounds whose language nobody said that is not so, nor of
+// several in one language (a commentary beside the sound of the place): all but the first get a
+// private subtag [BCP 47 2.2.7], the number that the feed's own rendition has in its name. `made`:
+// the ladder's rungs as they were fitted; `languages`: of the sounds that they were fitted to.
 std::shared_ptr<const media::Track> told_apart(std::span<const media::AudioRung> made,
+                                               std::span<const std::string> languages,
                                                std::string_view rung,
                                                std::shared_ptr<const media::Track> track);
 

@@ -170,7 +170,9 @@ void Rungs::rung_track(const std::string& name, std::shared_ptr<const media::Tra
   const auto found = rungs_.find(name);
   if (found == rungs_.end()) return;
   Rung& rung = found->second;
-  rung.track = told_apart(fitted_.audio, name, std::move(track));
+  std::vector<std::string> languages;
+  for (const auto& sound : sounds_) languages.push_back(sound->language);
+  rung.track = told_apart(fitted_.audio, languages, name, std::move(track));
   rung.joined = 0;
   TrackFacts& facts = rung.facts.track;
   facts.id = rung.track->id;

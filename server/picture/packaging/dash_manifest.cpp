@@ -157,26 +157,35 @@ media::DynamicRange range_of(const Set& set) {
   return video ? media::dynamic_range_of(video->colour) : media::DynamicRange::sdr;
 }
 
-// Representations in one set can be switched between: same kind, language, codec, dynamic range.
-// Two sounds that a feed brought are two contents, whatever their parameters.
-std::string set_key(const RenditionListing& listing) {
+// Of which sound it is; a rung without a language was made of the feed's first, which has none.
+std::string sound_in(const EraListing& era, const RenditionListing& listing) {
+  if (!listing.info.rung || !listing.info.language.empty()) return sound_of(listing);
+  for (const RenditionListing& other : era.renditions)
+    if (other.info.kind == media::TrackKind::audio && !other.info.rung &&
+        other.info.language.empty())
+      return other.info.id;
+  return {};
+}
+
+// Representations in one set can be switched between: same kind, sound, codec, dynamic range.
+std::string set_key(const EraListing& era, const RenditionListing& listing) {
   const media::Track& track = *listing.init->track;
   if (const media::VideoFacts* video = track.video())
     return fmt::format("video {} {}", media::name_of(track.codec),
                        static_cast<int>(media::dynamic_range_of(video->colour)));
   const media::AudioFacts* audio = track.audio();
-  return fmt::format("audio {} {} {}", listing.info.language, media::name_of(track.codec),
-                     audio ? audio->channels : 0);
+  return fmt::format(
+      "audio {} {} {} {}", listing.info.language.substr(0, listing.info.language.find("-x-")),
+      media::name_of(track.codec), audio ? audio->channels : 0, sound_in(era, listing));
 }
 
 std::vector<Set> sets_of(const EraListing& listing, media::TrackKind kind) {
   std::vector<Set> sets;
   for (const RenditionListing& rendition : listing.renditions) {
     if (rendition.info.kind != kind) continue;
-    const std::string key = set_key(rendition);
-    const bool another = kind == media::TrackKind::audio && !rendition.info.rung;
+    const std::string key = set_key(listing, rendition);
     const auto found = std::ranges::find(sets, key, &Set::key);
-    if (found == sets.end() || another)
+    if (found == sets.end())
       sets.push_back({key, {&rendition}, 0, 0});
     else
       found->members.push_back(&rendition);
@@ -258,11 +267,8 @@ unsigned write_sets(pugi::xml_node period, const EraListing& listing, const EraL
   // was made of are the same sound.
   const auto main = std::ranges::find(listing.renditions, media::TrackKind::audio,
                                       [](const auto& rendition) { return rendition.info.kind; });
-  for (const Set& set : sounds) {
-    const RenditionInfo& info = set.members.front()->info;
-    const bool same = info.rung != main->info.rung && info.language == main->info.language;
-    write(set, set.members.front() == &*main || same);
-  }
+  for (const Set& set : sounds)
+    write(set, sound_in(listing, *set.members.front()) == sound_in(listing, *main));
   return id;
 }
 

@@ -196,9 +196,11 @@ TEST(Golden, SoundInSeveralLanguages) {
   era.renditions = {listed(source, pictures(media::Codec::hevc, "hvc1.2.4.L153.B0", facts)),
                     sound("audio-zh", "zh", 650'000, eac3),
                     sound("audio-en", "en", 140'000, *audio_track()),
+                    sound("audio-zh-2", "zh", 140'000, *audio_track()),
                     sound("low", "zh", 70'000, *audio_track()),
                     sound("low-en", "en", 70'000, *audio_track()),
                     sound("stereo", "zh", 135'000, *audio_track()),
+                    sound("stereo-4", "zh-x-2", 135'000, *audio_track()),
                     sound("stereo-3", "und-x-3", 135'000, *audio_track())};
   compare("languages.m3u8", write_multivariant(era));
   compare("languages.mpd", write_dash_manifest({era}, era.era.start_utc));

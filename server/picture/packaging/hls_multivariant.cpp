@@ -33,10 +33,9 @@ struct AudioGroup {
 };
 
 // [RFC 8216bis 4.4.6.1.1] members that correspond have the same name in each group, so a rung has
-// the name of the rendition that it was made of: that of its language.
+// the name of the rendition that it was made of.
 std::string name_of(const RenditionListing& listing) {
-  if (!listing.info.rung || listing.info.language.empty()) return listing.info.id;
-  return "audio-" + listing.info.language;
+  return sound_of(listing);
 }
 
 bool holds(const AudioGroup& group, const std::string& name) {

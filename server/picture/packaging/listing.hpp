@@ -16,6 +16,11 @@ struct RenditionListing {
   std::shared_ptr<const InitSegment> init;
 };
 
+// Of which of the feed's sounds this one is: the name of the feed's own rendition, which a rung has
+// by its language, and by a number where a private subtag tells it ("zh-x-2", "und-x-2"). Of the
+// rung of a sound of which nobody said the language, the rung's own.
+std::string sound_of(const RenditionListing& listing);
+
 struct ThumbnailListing {
   std::uint32_t width = 0;
   std::uint32_t height = 0;

@@ -122,7 +122,10 @@ Result<void> Assembly::take(const wire::FilePacket& file) {
 
 Result<void> Assembly::take(const wire::RungTrack& rung) {
   if (!rungs_.contains(rung.rung)) return fail(Errc::malformed, "no rung is called {}", rung.rung);
-  return begin(rung.rung, channel::told_apart(sound_rungs_, rung.rung, rung.track), true);
+  std::vector<std::string> languages;
+  for (const media::AudioSource& sound : sounds_) languages.push_back(sound.language);
+  return begin(rung.rung, channel::told_apart(sound_rungs_, languages, rung.rung, rung.track),
+               true);
 }
 
 Result<void> Assembly::take(wire::RungPacket rung) {

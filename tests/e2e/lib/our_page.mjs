@@ -24,6 +24,14 @@ export const playing = (page) =>
     return now.time > before.time + 0.2 && now.frames > before.frames;
   }, { timeout_ms: 20_000 });
 
+/** What the page says is drawn four times a second. */
+export const drawn = (what, get, pattern) =>
+  until(what, async () => {
+    const text = await get();
+    if (!pattern.test(text)) throw new Error(`it says ${text}`);
+    return true;
+  }, { every_ms: 50 });
+
 export const statusOf = (page) => page.getAttribute('.frame', 'data-status');
 
 /** The loudest tone that comes out of the page's <video> now, in Hz; 0: silence. */
