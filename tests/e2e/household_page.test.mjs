@@ -129,8 +129,12 @@ describe('the household page', { skip: noServer() || noChromium() || noPage() },
   test('on a slow machine the beacons tell what was played, no more', async (t) => {
     const page = await browser.newPage();
     const played = [];
+    let state = '';
     page.on('request', (request) => {
-      if (request.url().endsWith('/beacon')) played.push(...JSON.parse(request.postData()).played);
+      if (!request.url().endsWith('/beacon')) return;
+      const beacon = JSON.parse(request.postData());
+      played.push(...beacon.played);
+      ({ state } = beacon);
     });
     const began = Date.now();
     await page.goto(`${server.url}/watch/demo`);
@@ -147,7 +151,7 @@ describe('the household page', { skip: noServer() || noChromium() || noPage() },
     await sleep(20_000);
     await machine.send('Emulation.setCPUThrottlingRate', { rate: 1 });
     await page.evaluate(() => document.querySelector('video').pause());
-    await sleep(3_000); // the last beacon
+    await until('the last beacon', () => state === 'paused', { timeout_ms: 30_000 });
     // What the element itself says of what it played. To Chromium the way from 0 to where playing began counts as well.
     const truth = await page.evaluate((from) => {
       const v = document.querySelector('video');
@@ -162,7 +166,10 @@ describe('the household page', { skip: noServer() || noChromium() || noPage() },
     sorted.forEach((interval, i) => assert.ok(i === 0 || interval.from_ms >= sorted[i - 1].to_ms, 'told twice'));
     assert.ok(truth.played_s > 3, 'it played at all');
     assert.ok(told_s <= (Date.now() - began) / 1000, 'no more than the wall clock');
-    assert.ok(Math.abs(told_s - truth.played_s) < 1, `told ${told_s} s of ${truth.played_s} s`);
+    // On a machine of its own they are within a second of each other. How much of a picture that stops and jumps is missed
+    // depends on how slow the machine is underneath, which may cost the household; it must not gain.
+    assert.ok(told_s < truth.played_s + 1, `told ${told_s} s of ${truth.played_s} s`);
+    assert.ok(told_s > truth.played_s / 3, `told only ${told_s} s of ${truth.played_s} s`);
   });
 
   test('nothing in the way of keyboards and screen readers', async () => {
