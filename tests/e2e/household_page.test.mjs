@@ -169,7 +169,7 @@ describe('the household page', { skip: noServer() || noChromium() || noPage() },
     // On a machine of its own they are within a second of each other. How much of a picture that stops and jumps is missed
     // depends on how slow the machine is underneath, which may cost the household; it must not gain.
     assert.ok(told_s < truth.played_s + 1, `told ${told_s} s of ${truth.played_s} s`);
-    assert.ok(told_s > truth.played_s / 3, `told only ${told_s} s of ${truth.played_s} s`);
+    assert.ok(told_s > truth.played_s / 2, `told only ${told_s} s of ${truth.played_s} s`);
   });
 
   test('nothing in the way of keyboards and screen readers', async () => {

@@ -32,15 +32,10 @@ struct AudioGroup {
   std::uint32_t average = 0;
 };
 
-// [RFC 8216bis 4.4.6.1.1] members that correspond have the same name in each group, so a rung has
-// the name of the rendition that it was made of.
-std::string name_of(const RenditionListing& listing) {
-  return sound_of(listing);
-}
-
+// [RFC 8216bis 4.4.6.1.1] members that correspond have the same name in each group: sound_of().
 bool holds(const AudioGroup& group, const std::string& name) {
   return std::ranges::any_of(
-      group.members, [&](const RenditionListing* member) { return name_of(*member) == name; });
+      group.members, [&](const RenditionListing* member) { return sound_of(*member) == name; });
 }
 
 bool fits(const AudioGroup& group, const RenditionListing& rendition) {
@@ -48,7 +43,7 @@ bool fits(const AudioGroup& group, const RenditionListing& rendition) {
   const media::Track& other = *group.members.front()->init->track;
   if (track.codec != other.codec || track.audio()->channels != other.audio()->channels)
     return false;
-  return !holds(group, name_of(rendition));
+  return !holds(group, sound_of(rendition));
 }
 
 void add_to_groups(std::vector<AudioGroup>& groups, const RenditionListing& rendition) {
@@ -76,7 +71,7 @@ void complete(std::vector<AudioGroup>& groups) {
         const media::Track& track = *member->init->track;
         const media::Track& own = *group.members.front()->init->track;
         if (track.codec != own.codec || track.audio()->channels != own.audio()->channels ||
-            holds(group, name_of(*member)))
+            holds(group, sound_of(*member)))
           continue;
         group.members.push_back(member);
         group.bandwidth = std::max(group.bandwidth, member->info.bandwidth);
@@ -86,14 +81,14 @@ void complete(std::vector<AudioGroup>& groups) {
 
 // `main`: the sound that the feed has first, chosen in every group that has it.
 void write_audio_group(std::string& out, const AudioGroup& group, const std::string& main) {
-  const std::string chosen = holds(group, main) ? main : name_of(*group.members.front());
+  const std::string chosen = holds(group, main) ? main : sound_of(*group.members.front());
   for (const RenditionListing* member : group.members) {
     const std::string& language = member->info.language;
     fmt::format_to(std::back_inserter(out), "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{}\"",
-                   group.id, name_of(*member));
+                   group.id, sound_of(*member));
     if (!language.empty()) fmt::format_to(std::back_inserter(out), ",LANGUAGE=\"{}\"", language);
     fmt::format_to(std::back_inserter(out), ",DEFAULT={},AUTOSELECT=YES",
-                   name_of(*member) == chosen ? "YES" : "NO");
+                   sound_of(*member) == chosen ? "YES" : "NO");
     if (const media::AudioFacts* audio = member->init->track->audio(); audio && audio->channels > 0)
       fmt::format_to(std::back_inserter(out), ",CHANNELS=\"{}\"", audio->channels);
     fmt::format_to(std::back_inserter(out), ",URI=\"{}/media.m3u8\"\n", member->info.id);
@@ -163,7 +158,7 @@ std::string write_multivariant(const EraListing& era) {
   }
   complete(groups);
   for (const AudioGroup& group : groups)
-    write_audio_group(out, group, name_of(*groups.front().members.front()));
+    write_audio_group(out, group, sound_of(*groups.front().members.front()));
   const Captions captions = captions_of(videos);
   for (const RenditionListing* video : videos) {
     if (groups.empty()) write_variant(out, *video, nullptr, captions);
