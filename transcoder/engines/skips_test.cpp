@@ -38,7 +38,9 @@ TEST_P(FeatureTest, IsMadeByGstreamerUnlessTheListOfSkipsSaysWhyNot) {
   ffmpeg::feed(*made, clip);
   made->drain();
   ASSERT_TRUE(sink.has("r")) << sink.all_notices();
-  EXPECT_EQ(sink["r"].packets.size(), clip.packets.size());
+  EXPECT_EQ(sink["r"].packets.size(), clip.packets.size())
+      << "decoded " << made->stats().decoded << ", errors " << made->stats().decode_errors << "\n"
+      << sink.all_notices();
   const Skip* skip = skip_of(feature);
   EXPECT_EQ(sink.notices("codec.replaced"), skip == nullptr ? 0U : 1U) << sink.all_notices();
   if (skip != nullptr)

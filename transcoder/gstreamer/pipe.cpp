@@ -37,6 +37,19 @@ Result<void> add_ghost(GstElement& bin, const char* name, GstPadDirection direct
   return {};
 }
 
+GstPadProbeReturn leave_out(GstPad*, GstPadProbeInfo* info, gpointer skip) {
+  GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  GstMapInfo map;
+  if (!gst_buffer_map(buffer, &map, GST_MAP_READ)) return GST_PAD_PROBE_OK;
+  const std::size_t bytes = reinterpret_cast<Pipe::Skip>(skip)(as_bytes(map.data, map.size));
+  gst_buffer_unmap(buffer, &map);
+  if (bytes == 0) return GST_PAD_PROBE_OK;
+  buffer = gst_buffer_make_writable(buffer);
+  gst_buffer_resize(buffer, static_cast<gssize>(bytes), -1);
+  GST_PAD_PROBE_INFO_DATA(info) = buffer;
+  return GST_PAD_PROBE_OK;
+}
+
 std::string text_of(const GError* error) {
   return error == nullptr ? "no reason given" : error->message;
 }
@@ -75,6 +88,11 @@ Result<std::unique_ptr<Pipe>> Pipe::open(Setup setup, OnSample out) {
                "max-bytes", guint64{0}, "max-buffers", guint64{setup.queued}, nullptr);
   g_object_set(sink, "sync", FALSE, "async", FALSE, "caps", setup.out.get(), nullptr);
   gst_bin_add_many(GST_BIN(pipeline), made->source_, sink, nullptr);
+  if (setup.skip != nullptr) {
+    const PadPtr end(gst_element_get_static_pad(body.get(), "out"));
+    gst_pad_add_probe(end.get(), GST_PAD_PROBE_TYPE_BUFFER, leave_out,
+                      reinterpret_cast<gpointer>(setup.skip), nullptr);
+  }
   GstElement* last = made->source_;
   const char* pad = "src";
   for (const ElementPtr* bin : {&body, &after}) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <mutex>
 
+#include "server/base/bytes.hpp"
 #include "transcoder/gstreamer/gst.hpp"
 
 namespace kapok::gstreamer {
@@ -20,12 +21,15 @@ Result<ElementPtr> make_bin(const std::string& text);
 class Pipe {
  public:
   using OnSample = std::function<void(GstSample&)>;
+  // How many bytes at the front of a buffer are to be left out.
+  using Skip = std::size_t (*)(ByteSpan);
   struct Setup {
     std::string text;        // for make_bin()
     std::string after;       // likewise, behind it; may be empty
     CapsPtr in;              // of what is pushed
     CapsPtr out;             // what may come out
     std::size_t queued = 2;  // buffers that wait before push() does
+    Skip skip = nullptr;     // of what comes out of `text`; null: nothing
   };
 
   static Result<std::unique_ptr<Pipe>> open(Setup setup, OnSample out);

@@ -1,5 +1,7 @@
 #include "transcoder/gstreamer/video_encoder.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "server/media/av1.hpp"
@@ -10,6 +12,15 @@
 
 namespace kapok::gstreamer {
 
+std::size_t before_parameter_sets(ByteSpan coded) {
+  constexpr std::array kVps{std::byte{0}, std::byte{0}, std::byte{1}, std::byte{0x40},
+                            std::byte{1}};
+  const auto last = std::ranges::find_end(coded, kVps);
+  if (last.empty()) return 0;
+  const auto at = static_cast<std::size_t>(last.begin() - coded.begin());
+  return at > 0 && coded[at - 1] == std::byte{0} ? at - 1 : at;
+}
+
 Result<std::unique_ptr<VideoEncoder>> VideoEncoder::open(VideoEncoderSetup setup,
                                                          ladder::RungSink& sink,
                                                          ffmpeg::RungCounters& counters) {
@@ -17,7 +28,8 @@ Result<std::unique_ptr<VideoEncoder>> VideoEncoder::open(VideoEncoderSetup setup
   Pipe::Setup pipe{.text = setup.text,
                    .after = std::string(parser_of(codec)),
                    .in = CapsPtr(gst_caps_ref(setup.pictures.get())),
-                   .out = caps_of(coded_caps(codec))};
+                   .out = caps_of(coded_caps(codec)),
+                   .skip = codec == media::Codec::hevc ? before_parameter_sets : nullptr};
   std::unique_ptr<VideoEncoder> made(new VideoEncoder(std::move(setup), sink, counters));
   made->pipe_ = KAPOK_TRY(
       Pipe::open(std::move(pipe), [self = made.get()](GstSample& sample) { self->take(sample); }));

@@ -21,6 +21,11 @@ struct VideoEncoderSetup {
   CapsPtr pictures;            // of what is encoded
 };
 
+// Of a picture in HEVC: what stands before its VPS, the last one if there are several. x265enc of
+// GStreamer 1.22 puts a copy of the parameter sets before its first picture, which has its own, and
+// between them memory that it has not written: a parser takes that for whatever it happens to be.
+std::size_t before_parameter_sets(ByteSpan coded);
+
 class VideoEncoder final : public ffmpeg::PictureEncoder {
  public:
   // Errors: config (the graph cannot be made).
