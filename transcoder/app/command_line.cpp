@@ -33,6 +33,7 @@ std::optional<Arguments> parse(int argc, const char* const* argv, int& exit_code
       ->needs(worker);
   app.add_option("--record", arguments.record,
                  "Also write what arrives to a new file, for kapok-inspect");
+  app.add_option("--cores", arguments.cores, "Use these cores alone, for good: 2,3")->needs(worker);
   app.add_option("--busy", arguments.busy,
                  "What other workers use, of several GPUs: nvidia:0=3,nvidia:1=2,starting=1");
   try {

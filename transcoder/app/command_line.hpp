@@ -13,6 +13,7 @@ struct Arguments {
   bool probe = false;
   bool json = false;   // of the probe
   std::string record;  // a file for kapok-inspect
+  std::string cores;   // that it may use: "2,3"; empty: all
   std::string busy;    // devices that other channels use: device::parse_load()
 };
 

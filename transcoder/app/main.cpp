@@ -67,6 +67,7 @@ Result<void> serve(const Arguments& arguments) {
   if (::getsockopt(kSocket, SOL_SOCKET, SO_TYPE, &kind, &size) != 0)
     return fail(Errc::config, "descriptor 3 is no socket: kapok-server starts this program");
   KAPOK_TRY(drop_capabilities());
+  if (!arguments.cores.empty()) KAPOK_TRY(bind_to_cores(arguments.cores));
   // The outbox's writes wait for room.
   if (::fcntl(kSocket, F_SETFL, 0) != 0) return std::unexpected(system_error(errno, "fcntl"));
   WorkerParts parts;
@@ -80,7 +81,11 @@ Result<void> serve(const Arguments& arguments) {
                           const media::Ladder& ladder, ladder::RungSink& sink) {
     return make_engine(load, pace, ladder, sink);
   };
-  parts.sandbox = close_sandbox;
+  parts.sandbox = [cores = arguments.cores](Profile profile,
+                                            const media::Ladder& ladder) -> Result<std::string> {
+    std::string held = KAPOK_TRY(close_sandbox(profile, ladder));
+    return cores.empty() ? held : held + " cores-" + cores;
+  };
   if (!arguments.record.empty())
     parts.recording.emplace(KAPOK_TRY(Recording::create(arguments.record)));
   return Worker(std::move(parts)).run();

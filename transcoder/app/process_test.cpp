@@ -1,5 +1,6 @@
 // kapok-transcoder as the server runs it: a process at the other end of a socket pair.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,6 +127,45 @@ TEST(KapokTranscoder, EveryEncoderWorksInsideTheSandbox) {
   EXPECT_EQ(rungs, (std::set<std::string>{"180p", "av1", "hevc"}));
   for (const wire::Notice& notice : all_of<wire::Notice>(said))
     EXPECT_LT(notice.level, LogLevel::error) << notice.event << ": " << notice.text;
+}
+
+// Libraries choose cores for their threads (x265 does), before the sandbox closes and after.
+TEST(KapokTranscoder, BoundToCoresNoThreadOfAnyEncoderRunsElsewhere) {
+  cpu_set_t usable;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof usable, &usable), 0);
+  unsigned last = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(last, &usable)) --last;
+  for (const char* engine : {"ffmpeg", "gstreamer"}) {
+    media::Ladder ladder = small_ladder();
+    ladder.engine = engine;
+    ladder.video.push_back(ladder.video[0]);
+    ladder.video.back().name = "hevc";
+    ladder.video.back().codec = media::Codec::hevc;
+    SpawnedWorker worker({"--cores", std::to_string(last)});
+    worker.feed(make_clip(), ladder);
+    std::set<std::string> rungs;
+    std::set<std::string> cores;
+    std::size_t threads = 0;
+    while (const std::optional<wire::FromWorker> message = worker.next()) {
+      const auto* packet = std::get_if<wire::RungPacket>(&*message);
+      if (packet == nullptr || !rungs.insert(packet->rung).second || rungs.size() < 2) continue;
+      for (const auto& thread :
+           std::filesystem::directory_iterator("/proc/" + std::to_string(worker.pid()) + "/task")) {
+        const std::string status = read_all(thread.path().string() + "/status");
+        constexpr std::string_view kAllowed = "Cpus_allowed_list:\t";
+        const std::size_t at = status.find(kAllowed);
+        if (at == std::string::npos) continue;  // it has just ended
+        ++threads;
+        cores.insert(
+            status.substr(at + kAllowed.size(), status.find('\n', at) - at - kAllowed.size()));
+      }
+      worker.send(wire::Drain{});
+    }
+    EXPECT_EQ(worker.exit_status(), 0) << engine;
+    EXPECT_EQ(rungs, (std::set<std::string>{"180p", "hevc"})) << engine;
+    EXPECT_GT(threads, 4U) << engine;
+    EXPECT_EQ(cores, std::set<std::string>{std::to_string(last)}) << engine;
+  }
 }
 
 // Its plugins are loaded, and every element has worked once, before the sandbox closes: no plugin

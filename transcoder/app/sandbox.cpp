@@ -16,8 +16,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <filesystem>
+#include <memory>
+#include <ranges>
 #include <span>
 #include <vector>
 
@@ -94,23 +97,31 @@ constexpr std::array kAllowedForGpu{
 constexpr std::array kAllowedForProcessor{SYS_memfd_create, SYS_ftruncate, SYS_fcntl, SYS_fallocate,
                                           SYS_dup};
 
-std::vector<sock_filter> filter(Profile profile) {
-  const auto load = [](std::size_t offset) -> sock_filter {
-    return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
-  };
-  const auto finish = [](std::uint32_t action) -> sock_filter {
-    return BPF_STMT(BPF_RET | BPF_K, action);
-  };
-  // Skips one instruction unless the loaded word is `value`.
-  const auto unless = [](std::uint32_t value) -> sock_filter {
-    return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
-  };
-  std::vector<sock_filter> program{
+sock_filter load(std::size_t offset) {
+  return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
+}
+
+sock_filter finish(std::uint32_t action) {
+  return BPF_STMT(BPF_RET | BPF_K, action);
+}
+
+// Skips one instruction unless the loaded word is `value`.
+sock_filter unless(std::uint32_t value) {
+  return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+}
+
+// Begins a filter, which goes on with the number of the system call.
+std::vector<sock_filter> of_this_architecture() {
+  return {
       load(offsetof(seccomp_data, arch)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArchitecture, 1, 0),
       finish(SECCOMP_RET_KILL_PROCESS),
       load(offsetof(seccomp_data, nr)),
   };
+}
+
+std::vector<sock_filter> filter(Profile profile) {
+  std::vector<sock_filter> program = of_this_architecture();
   const auto allow = [&](std::span<const int> numbers) {
     for (const int number : numbers) {
       program.push_back(unless(static_cast<std::uint32_t>(number)));
@@ -147,8 +158,7 @@ std::vector<sock_filter> filter(Profile profile) {
   return program;
 }
 
-Result<void> close_system_calls(Profile profile) {
-  std::vector<sock_filter> instructions = filter(profile);
+Result<void> install(std::vector<sock_filter> instructions) {
   const sock_fprog program{static_cast<unsigned short>(instructions.size()), instructions.data()};
   // TSYNC: the threads that the engine has started already, too.
   const long failed =
@@ -256,6 +266,29 @@ Result<void> drop_capabilities() {
   return {};
 }
 
+Result<void> bind_to_cores(std::string_view list) {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  const std::string text(list);
+  for (const auto word : std::views::split(text, ',')) {
+    unsigned number = CPU_SETSIZE;
+    const char* end = std::to_address(word.end());
+    const auto read = std::from_chars(std::to_address(word.begin()), end, number);
+    if (read.ec != std::errc() || read.ptr != end || number >= CPU_SETSIZE)
+      return fail(Errc::config, "\"{}\" is no list of cores: 2,3", text);
+    CPU_SET(number, &cores);
+  }
+  if (::sched_setaffinity(0, sizeof cores, &cores) != 0)
+    return fail(Errc::config, "cores {}: {}", text, system_error(errno, "set affinity").message);
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return std::unexpected(system_error(errno, "no new privileges"));
+  std::vector<sock_filter> program = of_this_architecture();
+  program.push_back(unless(SYS_sched_setaffinity));
+  program.push_back(finish(errno_action(EPERM)));
+  program.push_back(finish(SECCOMP_RET_ALLOW));
+  return install(std::move(program));
+}
+
 std::string close_files(Profile profile) {
   // What landlock asks for first.
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
@@ -282,7 +315,7 @@ Result<std::string> close_sandbox(Profile profile, const media::Ladder& ladder) 
   const std::string memory = KAPOK_TRY(bound_address_space(profile, ladder));
   // For a GPU's driver files were closed before, see close_files().
   const std::string landlock = profile == Profile::gpu ? "gpu" : close_landlock(profile);
-  KAPOK_TRY(close_system_calls(profile));
+  KAPOK_TRY(install(filter(profile)));
   return "no-new-privileges no-capabilities no-core seccomp " + landlock + memory;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "server/base/result.hpp"
 #include "server/media/ladder.hpp"
@@ -25,6 +26,11 @@ std::string close_files(Profile profile);
 // Before there is a second thread: what a worker that root has started could still do as such (give
 // its threads real-time priority, open anybody's files). Errors: internal.
 Result<void> drop_capabilities();
+
+// Before there is a second thread, and before a library starts one that would choose its cores
+// itself (x265 does): this process and what it starts run on the cores of `list` ("2,3") alone, and
+// cannot take others. Errors: config (no such list, none of them is there), io (no seccomp).
+Result<void> bind_to_cores(std::string_view list);
 
 // How much address space a worker in software may have: pictures of 8K in every queue, encoders of
 // every rung, and each core's threads with their stacks and heaps.

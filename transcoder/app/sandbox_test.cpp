@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -155,6 +156,35 @@ TEST(Sandbox, AGpusDriverGetsNodesAndLibrariesAndNothingElse) {
   EXPECT_EQ(closed([] { return refused(::open("/usr/lib/os-release", O_WRONLY)); }), 0);
   EXPECT_EQ(closed([] { return refused(::open("/tmp/kapok-sandbox", O_WRONLY | O_CREAT, 0600)); }),
             0);
+}
+
+TEST(Sandbox, BoundToCoresItTakesNoOther) {
+  cpu_set_t usable;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof usable, &usable), 0);
+  unsigned last = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(last, &usable)) --last;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!bind_to_cores(fmt::format("{}", last))) ::_exit(kCannotClose);
+    if (refused(::sched_setaffinity(0, sizeof usable, &usable)) != 0) ::_exit(1);
+    cpu_set_t now;
+    CPU_ZERO(&now);
+    std::thread([&] { ::sched_getaffinity(0, sizeof now, &now); }).join();
+    ::_exit(CPU_COUNT(&now) == 1 && CPU_ISSET(last, &now) ? 0 : 2);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(Sandbox, WhatIsNoListOfCoresIsRefused) {
+  for (const char* list :
+       {"", ",", "1,", "x", "1;2", "-1", "1024", "99999999999999999999", "1023"}) {
+    const auto bound = bind_to_cores(list);
+    ASSERT_FALSE(bound) << list;
+    EXPECT_EQ(bound.error().code, Errc::config) << list;
+  }
 }
 
 TEST(Sandbox, AddressSpaceGrowsWithTheLadderAndHolds8k) {

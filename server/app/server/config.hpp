@@ -95,6 +95,7 @@ struct FeedConfig {
 struct TranscoderConfig {
   std::filesystem::path program;  // empty: found_transcoder()
   std::filesystem::path ladders;  // empty: found_ladders()
+  std::uint32_t cores = 0;        // that one process may use at most; 0: all
 };
 
 struct VodConfig {

@@ -127,6 +127,10 @@ constexpr KeySpec kRoot[] = {
      "What makes the rungs of channels with a ladder, one process each.", kRestart},
     {"transcoder.ladders", KAPOK_KEY(transcoder.ladders),
      "Folder of the ladder presets that channels name.", kReload},
+    {"transcoder.cores", KAPOK_KEY(transcoder.cores),
+     "How many cores the transcoder of one channel or file may use, those that the fewest others "
+     "use; 0: all. Whatever it decodes, the other cores are not its to take.",
+     kRestart, Form::any, 0, 1024},
     {"vod.import", KAPOK_KEY(vod.import),
      "Folder below which files lie that may be made into ladders (POST /api/v1/vod), on a disk of "
      "this machine. Empty: none may.",

@@ -215,13 +215,23 @@ Result<void> Server::prepare_channels() {
       .clock = clock_,
       .log = log_,
       .metrics = metrics_,
-      .transcoder = {config_.transcoder.program.empty() ? found_transcoder(this_program())
-                                                        : config_.transcoder.program,
-                     {"--worker"}},
+      .transcoder = transcoder_program({"--worker"}),
       .evidence = metering_.get()};
   channels_ = std::make_unique<channel::ChannelDirectory>(std::move(services));
   feeds_ = std::make_unique<GuardedFeeds>(*channels_, shards_->executor(0), clock_, log_);
   return {};
+}
+
+channel::ChildProgram Server::transcoder_program(std::vector<std::string> arguments) {
+  if (!cores_)
+    cores_ =
+        std::make_shared<channel::CoreShares>(channel::usable_cores(), config_.transcoder.cores);
+  channel::ChildProgram program{config_.transcoder.program.empty()
+                                    ? found_transcoder(this_program())
+                                    : config_.transcoder.program,
+                                std::move(arguments)};
+  program.cores = cores_;
+  return program;
 }
 
 WorkerThread& Server::writer_of(const boost::asio::any_io_executor& home) {

@@ -71,6 +71,7 @@ class Server {
   std::string credential(const std::string& channel, const std::string& feed) const;
   std::vector<channel::ChannelConfig> channel_configs(const Config& config) const;
   WorkerThread& writer_of(const boost::asio::any_io_executor& home);
+  channel::ChildProgram transcoder_program(std::vector<std::string> arguments);
 
   Task<> housekeeping();
   Task<> drain_all();
@@ -109,7 +110,8 @@ class Server {
   std::unique_ptr<WindowFanOut> windows_;
   std::unique_ptr<channel::ChannelDirectory> channels_;
   std::unique_ptr<GuardedFeeds> feeds_;
-  std::unique_ptr<Shards> library_shard_;  // one, of the library alone
+  std::unique_ptr<Shards> library_shard_;       // one, of the library alone
+  std::shared_ptr<channel::CoreShares> cores_;  // of all transcoders
   std::unique_ptr<vod::Shelf> shelf_;
   std::unique_ptr<vod::Library> library_;
   std::unique_ptr<ingest::RtmpListener> rtmp_;

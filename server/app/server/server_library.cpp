@@ -11,10 +11,7 @@ void Server::prepare_library() {
     targets.push_back({shards_->executor(i), live_[i].get()});
   shelf_ = std::make_unique<ShelfFanOut>(std::move(targets));
   library_shard_ = std::make_unique<Shards>(1);
-  channel::ChildProgram program{config_.transcoder.program.empty()
-                                    ? found_transcoder(this_program())
-                                    : config_.transcoder.program,
-                                {"--worker", "--file"}};
+  channel::ChildProgram program = transcoder_program({"--worker", "--file"});
   constexpr int kLowest = 19;  // it is never awaited: channels and their rungs go first
   program.niceness = kLowest;
   library_ = std::make_unique<vod::Library>(

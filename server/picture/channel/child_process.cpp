@@ -81,6 +81,12 @@ Result<ChildProcess> ChildProcess::spawn(const boost::asio::any_io_executor& sha
                                                    ends[0]);
   std::vector<std::string> words{program.path.string()};
   words.insert(words.end(), program.arguments.begin(), program.arguments.end());
+  std::optional<CoreShares::Share> cores;
+  if (program.cores) cores.emplace(program.cores->take());
+  if (std::string list = cores ? cores->list() : ""; !list.empty()) {
+    words.emplace_back("--cores");
+    words.push_back(std::move(list));
+  }
   std::vector<char*> arguments;
   arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
@@ -107,11 +113,13 @@ Result<ChildProcess> ChildProcess::spawn(const boost::asio::any_io_executor& sha
     ::waitpid(pid, nullptr, 0);
     return std::unexpected(system_error(number, "pidfd_open"));
   }
-  return ChildProcess(pid, std::move(ours), boost::asio::posix::stream_descriptor(shard, watch));
+  return ChildProcess(pid, std::move(cores), std::move(ours),
+                      boost::asio::posix::stream_descriptor(shard, watch));
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
     : pid_(std::exchange(other.pid_, 0)),
+      cores_(std::move(other.cores_)),
       socket_(std::move(other.socket_)),
       watch_(std::move(other.watch_)) {}
 

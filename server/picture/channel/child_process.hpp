@@ -9,6 +9,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "server/base/clock.hpp"
 #include "server/base/result.hpp"
 #include "server/base/task.hpp"
+#include "server/picture/channel/core_shares.hpp"
 
 namespace kapok::channel {
 
@@ -24,6 +26,8 @@ struct ChildProgram {
   std::vector<std::string> arguments;  // without the program's own name
   int input = -1;                      // the caller's; -1: none
   int niceness = 3;                    // with 3 it gets about half the share of one without
+  // Of all programs that are started; null: no bound. Its share is told it by --cores.
+  std::shared_ptr<CoreShares> cores = nullptr;
 };
 
 class ChildProcess {
@@ -46,12 +50,14 @@ class ChildProcess {
   Task<std::optional<std::string>> ended(nanoseconds patience);
 
  private:
-  ChildProcess(pid_t pid, boost::asio::local::stream_protocol::socket socket,
+  ChildProcess(pid_t pid, std::optional<CoreShares::Share> cores,
+               boost::asio::local::stream_protocol::socket socket,
                boost::asio::posix::stream_descriptor watch)
-      : pid_(pid), socket_(std::move(socket)), watch_(std::move(watch)) {}
+      : pid_(pid), cores_(std::move(cores)), socket_(std::move(socket)), watch_(std::move(watch)) {}
   std::optional<std::string> reap() const;
 
   pid_t pid_;  // 0: reaped, or moved from
+  std::optional<CoreShares::Share> cores_;
   boost::asio::local::stream_protocol::socket socket_;
   boost::asio::posix::stream_descriptor watch_;  // readable once the process has ended
 };
