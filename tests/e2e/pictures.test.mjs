@@ -161,6 +161,11 @@ describe('still pictures, a logo and a clock', { skip: noServer() || noTranscode
         await page.goto(pages.playUrl('shaka', `${server.url}/live/demo/${name}`));
         await untilMoving(page);
         const wanted = await inChannelTime();
+        // It reads the list again once a segment.
+        await until('the newest one', () => page.evaluate(async (count) => {
+          const [track] = window.player.getImageTracks();
+          return track !== undefined && (await window.player.getAllThumbnails(track.id)).length >= count;
+        }, wanted.length), { timeout_ms: 15_000, every_ms: 250 });
         const found = await page.evaluate(async () => {
           const tracks = window.player.getImageTracks();
           const brief = ({ uris, startTime, duration, width, height }) =>

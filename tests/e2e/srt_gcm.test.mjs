@@ -36,7 +36,7 @@ describe('SRT with AES-GCM', { skip: noServer() }, () => {
   }
 
   const libsrt = (...args) => new Program(process.execPath, [join(kRoot, 'tests/e2e/lib/libsrt_listener.mjs'), ...args]);
-  const url = (port, key_bytes) => `srt://127.0.0.1:${port}?mode=listener&latency=500000&passphrase=${kPassphrase}&pbkeylen=${key_bytes}`;
+  const url = (port, key_bytes) => `srt://127.0.0.1:${port}?mode=listener&latency=1500000&passphrase=${kPassphrase}&pbkeylen=${key_bytes}`;
 
   test('kapok-send -> libsrt, with losses on the way: the same bytes', async (t) => {
     const source = await material(6);
@@ -50,7 +50,7 @@ describe('SRT with AES-GCM', { skip: noServer() }, () => {
       await until('the listener', () => receiver.output.includes('listening'));
       await sleep(300);
       const sender = new Program(sendBinary(), [
-        '--latency', '500', '--cipher', 'gcm', '--passphrase-file', passphrase, source, `srt://127.0.0.1:${relay.port}`,
+        '--latency', '1500', '--cipher', 'gcm', '--passphrase-file', passphrase, source, `srt://127.0.0.1:${relay.port}`,
       ]);
       const { code } = await sender.exited;
       assert.equal(code, 0, `${sender.output}\n${receiver.output}`);

@@ -222,18 +222,6 @@ Result<void> Server::prepare_channels() {
   return {};
 }
 
-channel::ChildProgram Server::transcoder_program(std::vector<std::string> arguments) {
-  if (!cores_)
-    cores_ =
-        std::make_shared<channel::CoreShares>(channel::usable_cores(), config_.transcoder.cores);
-  channel::ChildProgram program{config_.transcoder.program.empty()
-                                    ? found_transcoder(this_program())
-                                    : config_.transcoder.program,
-                                std::move(arguments)};
-  program.cores = cores_;
-  return program;
-}
-
 WorkerThread& Server::writer_of(const boost::asio::any_io_executor& home) {
   for (std::size_t i = 1; i < shards_->size(); ++i)
     if (shards_->executor(i) == home) return *spool_writers_[i];

@@ -1,9 +1,21 @@
-// The VOD library's part of the composition root.
+// The VOD library's part of the composition root, and the transcoders that it and channels have.
 #include "server/app/server/process_facts.hpp"
 #include "server/app/server/server.hpp"
 #include "server/app/server/shelf_fan_out.hpp"
 
 namespace kapok::app {
+
+channel::ChildProgram Server::transcoder_program(std::vector<std::string> arguments) {
+  if (!cores_)
+    cores_ =
+        std::make_shared<channel::CoreShares>(channel::usable_cores(), config_.transcoder.cores);
+  channel::ChildProgram program{config_.transcoder.program.empty()
+                                    ? found_transcoder(this_program())
+                                    : config_.transcoder.program,
+                                std::move(arguments)};
+  program.cores = cores_;
+  return program;
+}
 
 void Server::prepare_library() {
   std::vector<ShelfFanOut::Target> targets;

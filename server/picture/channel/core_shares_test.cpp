@@ -2,7 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/read.hpp>
 #include <optional>
+#include <string>
+#include <vector>
+
+#include "server/picture/channel/child_process.hpp"
 
 namespace kapok::channel {
 namespace {
@@ -35,6 +42,27 @@ TEST(CoreShares, WithoutABoundAllCoresAreEverybodys) {
   EXPECT_EQ(shares_of({0, 1}, 0)->take().list(), "");
   EXPECT_EQ(shares_of({0, 1}, 2)->take().list(), "");
   EXPECT_EQ(shares_of({}, 3)->take().list(), "");
+}
+
+std::string words_of(boost::asio::io_context& shard, const ChildProgram& program) {
+  ChildProcess child = ChildProcess::spawn(shard.get_executor(), program).value();
+  std::string words;
+  boost::system::error_code end;
+  boost::asio::read(child.socket(), boost::asio::dynamic_buffer(words), end);
+  return words;
+}
+
+TEST(CoreShares, AProgramIsToldItsOwnAndGivesThemBackAtItsEnd) {
+  boost::asio::io_context shard;
+  ChildProgram program{"/bin/sh", {"-c", "echo \"$@\" >&3", "sh", "--worker"}};
+  EXPECT_EQ(words_of(shard, program), "--worker\n");
+  program.cores = shares_of({0, 1}, 0);
+  EXPECT_EQ(words_of(shard, program), "--worker\n");
+  program.cores = shares_of({4, 7, 9}, 2);
+  EXPECT_EQ(words_of(shard, program), "--worker --cores 4,7\n");
+  EXPECT_EQ(words_of(shard, program), "--worker --cores 4,7\n");
+  const CoreShares::Share other = program.cores->take();
+  EXPECT_EQ(words_of(shard, program), "--worker --cores 4,9\n");
 }
 
 TEST(CoreShares, TheKernelSaysWhichThereAre) {

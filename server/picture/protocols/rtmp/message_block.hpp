@@ -1,12 +1,11 @@
-// The memory of one message while its chunks arrive. It grows as bytes come, so a claimed length
-// costs its sender nothing and us nothing; large blocks grow by realloc, which moves pages instead
-// of copying. When complete, finish() hands the block over as a Buffer: no copy.
+// The memory of one message while its chunks arrive, of a pool that all connections share. It grows
+// as bytes come, so a claimed length costs its sender nothing and us nothing. When complete,
+// finish() hands the block over as a Buffer: no copy.
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
-#include <memory>
 #include <span>
+#include <utility>
 
 #include "server/base/buffer.hpp"
 
@@ -17,10 +16,16 @@ class MessageBlock {
   MessageBlock() = default;
   // `length` is the peer's claim.
   explicit MessageBlock(std::size_t length) : length_(length) {}
+  MessageBlock(MessageBlock&& other) noexcept
+      : block_(std::exchange(other.block_, {})),
+        length_(std::exchange(other.length_, 0)),
+        size_(std::exchange(other.size_, 0)) {}
+  MessageBlock& operator=(MessageBlock&& other) noexcept;
+  ~MessageBlock();
 
   std::size_t size() const { return size_; }
   std::size_t missing() const { return length_ - size_; }
-  std::size_t capacity() const { return capacity_; }
+  std::size_t capacity() const { return block_.size(); }
 
   // Room for up to `wanted` more bytes (at least one, at most missing()).
   std::span<std::byte> room(std::size_t wanted);
@@ -29,13 +34,9 @@ class MessageBlock {
   Buffer finish();
 
  private:
-  struct Free {
-    void operator()(std::byte* block) const { std::free(block); }
-  };
-  std::unique_ptr<std::byte[], Free> block_;
+  std::span<std::byte> block_;  // ours, of the pool
   std::size_t length_ = 0;
   std::size_t size_ = 0;
-  std::size_t capacity_ = 0;
 };
 
 }  // namespace kapok::rtmp
