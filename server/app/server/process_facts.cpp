@@ -104,7 +104,8 @@ Result<std::uint64_t> raise_open_files() {
 std::size_t spool_backlog_bytes(std::size_t writers) {
   constexpr std::size_t kShare = 8;
   constexpr std::size_t kLeast = std::size_t{128} << 20U;
-  constexpr std::size_t kMost = std::size_t{1} << 30U;
+  // Above it a backlog costs more than it saves: what is written is in no cache any more.
+  constexpr std::size_t kMost = std::size_t{256} << 20U;
   const auto memory = static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) *
                       static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   return std::clamp(memory / kShare / writers, kLeast, kMost);

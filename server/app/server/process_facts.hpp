@@ -31,7 +31,7 @@ std::filesystem::path this_program();
 // Raises the soft limit of open files to the hard one; returns it.
 Result<std::uint64_t> raise_open_files();
 // How much media may wait for the disk of one of so many spool writers: their share of an eighth of
-// memory, 128 MiB at least (an 8K feed's largest frames), 1 GiB at most.
+// memory, 128 MiB at least (an 8K feed's largest frames), 256 MiB at most.
 std::size_t spool_backlog_bytes(std::size_t writers);
 // A core file would hold publish keys and tokens. Also keeps other users' processes from tracing.
 Result<void> forbid_core_dumps();
