@@ -1,13 +1,12 @@
 // Memory for payloads: a few hundred blocks of 4 KiB to 1 MiB that are alive for some hundred
 // milliseconds each, taken by one thread and given back by another. A general allocator keeps what
-// is free of them sorted by size, cut to what was asked for and joined again; with a hundred feeds
-// it came to spend a third of its threads' time on that. Here there are few sizes, each with a list
-// of what is free, newest first: that is still in the caches.
+// is free of them sorted by size, cut to what was asked for and joined again; with 128 feeds, once
+// behind, half of the time of the threads that take blocks went into that. Here there are few
+// sizes, each with a list of what is free, newest first: that is still in the caches.
 #pragma once
 
 #include <array>
 #include <cstddef>
-#include <memory>
 #include <mutex>
 #include <span>
 #include <vector>

@@ -32,8 +32,6 @@ class CoreShares : public std::enable_shared_from_this<CoreShares> {
   // `cores`: numbers of those that there are, as usable_cores() has them. `each`: how many of them
   // one process gets; 0, or no fewer than there are: all.
   CoreShares(const std::vector<unsigned>& cores, std::size_t each);
-  // That of a machine without such a bound.
-  CoreShares() : CoreShares({}, 0) {}
   Share take();
 
  private:
