@@ -23,8 +23,8 @@ namespace kapok::packaging {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string name = "/tmp/kapok-packaging-XXXXXX";
+  explicit TemporaryFolder(const std::string& below = "/tmp") {
+    std::string name = below + "/kapok-packaging-XXXXXX";
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     path_ = name;
   }

@@ -1,7 +1,9 @@
 #include "server/picture/packaging/spool.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -28,6 +30,24 @@ std::uint64_t size_of(const fs::path& path) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
+// In place of one that was never indexed, if there is one.
+Result<FileHandle> create(const fs::path& path) {
+  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
+  int descriptor = ::open(path.c_str(), kFlags, 0644);
+  if (descriptor < 0 && errno == EEXIST && ::unlink(path.c_str()) == 0)
+    descriptor = ::open(path.c_str(), kFlags, 0644);
+  if (descriptor >= 0) return FileHandle(descriptor);
+  const int number = errno;
+  Error error = system_error(number, "create " + path.string());
+  if (number == ENOSPC || number == EDQUOT) error.code = Errc::full;
+  return std::unexpected(std::move(error));
+}
+
+bool lies_in_memory(const fs::path& path) {
+  struct statfs status{};
+  return ::statfs(path.c_str(), &status) == 0 && status.f_type == TMPFS_MAGIC;
+}
+
 }  // namespace
 
 fs::path Spool::path_of(const std::string& rendition, std::uint64_t number) const {
@@ -35,8 +55,10 @@ fs::path Spool::path_of(const std::string& rendition, std::uint64_t number) cons
 }
 
 std::shared_ptr<const SpoolFile> Spool::file_of(const std::string& rendition,
-                                                std::uint64_t number) const {
-  return std::make_shared<DiskFile>(path_of(rendition, number));
+                                                std::uint64_t number) {
+  auto file = std::make_shared<DiskFile>(path_of(rendition, number));
+  spares_.handed_out(rendition, number, file);
+  return file;
 }
 
 Result<SpoolRecovery> Spool::open() {
@@ -60,6 +82,7 @@ Result<SpoolRecovery> Spool::open() {
   if (auto rotated = rotate_index(); !rotated)
     return fail(Errc::config, "cannot write the spool index: {}; check data.dir and its owner",
                 rotated.error().message);
+  if (lies_in_memory(directory_)) spares_.enable();
   return recovery;
 }
 
@@ -207,22 +230,16 @@ void Spool::record(const IndexRecord& record) {
   if (!written) index_behind_ = true;
 }
 
-Result<Spool::Writing> Spool::begin(const IndexedSegment& segment) const {
+Result<Spool::Writing> Spool::begin(const IndexedSegment& segment) {
   const fs::path path = path_of(segment.rendition, segment.number);
-  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
-  int descriptor = ::open(path.c_str(), kFlags, 0644);
-  if (descriptor < 0 && errno == EEXIST && ::unlink(path.c_str()) == 0)
-    descriptor = ::open(path.c_str(), kFlags, 0644);
-  if (descriptor < 0) {
-    const int number = errno;
-    Error error = system_error(number, "create " + path.string());
-    if (number == ENOSPC || number == EDQUOT) error.code = Errc::full;
-    return std::unexpected(std::move(error));
-  }
   Writing writing;
   writing.number = segment.number;
-  writing.descriptor = descriptor;
-  writing.file = std::make_shared<DiskFile>(path, FileHandle(descriptor));
+  auto spare = spares_.take(segment.rendition, path);
+  writing.reused = spare.has_value();
+  FileHandle file = spare ? std::move(*spare) : KAPOK_TRY(create(path));
+  writing.descriptor = file.get();
+  writing.file = std::make_shared<DiskFile>(path, std::move(file));
+  spares_.handed_out(segment.rendition, segment.number, writing.file);
   return writing;
 }
 
@@ -257,6 +274,7 @@ Result<Spool::PartDone> Spool::write_part(const std::optional<IndexedSegment>& o
   if (written) written = append_to_index(records);
   if (!written) {
     writing.damaged = true;
+    if (written.error().code == Errc::full) spares_.clear();
     return std::unexpected(std::move(written).error());
   }
   if (opening) {
@@ -284,6 +302,10 @@ SegmentDone Spool::close_segment(const IndexedSegment& segment, Ticks duration) 
     close.bytes = done.bytes = found->second.bytes;
     close.sha256 = done.sha256 = found->second.hash.finish();
     done.file = file_of(segment.rendition, segment.number);
+    if (found->second.reused) {
+      const int cut = ::ftruncate(found->second.descriptor, static_cast<off_t>(close.bytes));
+      (void)cut;  // if it failed, the file is longer than its record says, which nobody minds
+    }
   } else {
     done.gap = true;
     if (!ours || !found->second.opened) record(segment);
@@ -307,7 +329,8 @@ void Spool::unlink_before(const std::string& rendition, std::uint64_t before) {
     if (segment.opened.number < before && !segment.closed.gap)
       gone.push_back(segment.opened.number);
   record(IndexedUnlink{rendition, before});
-  for (const std::uint64_t number : gone) ::unlink(path_of(rendition, number).c_str());
+  for (const std::uint64_t number : gone)
+    spares_.put(rendition, number, path_of(rendition, number));
 }
 
 std::optional<std::uint64_t> Spool::available_bytes() const {

@@ -16,6 +16,7 @@
 #include "server/picture/containers/cmaf/chunk.hpp"
 #include "server/picture/packaging/disk_file.hpp"
 #include "server/picture/packaging/image_files.hpp"
+#include "server/picture/packaging/spare_files.hpp"
 #include "server/picture/packaging/spool_index.hpp"
 
 namespace kapok::packaging {
@@ -46,8 +47,7 @@ class Spool {
   const SpoolIndex& index() const { return index_; }
   ImageFiles& images() { return images_; }
   Result<Buffer> read_init(const std::string& rendition, const std::string& name) const;
-  std::shared_ptr<const SpoolFile> file_of(const std::string& rendition,
-                                           std::uint64_t number) const;
+  std::shared_ptr<const SpoolFile> file_of(const std::string& rendition, std::uint64_t number);
 
   // An era, rendition, expiry or timing. What cannot be written now is written with the next record
   // that can be.
@@ -66,7 +66,8 @@ class Spool {
   void damage(const std::string& rendition);
   SegmentDone close_segment(const IndexedSegment& segment, Ticks duration);
   void write_gap(const IndexedSegment& segment, Ticks duration);
-  // Index first, then the files: a name that is gone is never listed.
+  // Index first, then the files: a name that is gone is never listed. What is not removed at once
+  // (see spare_files.hpp) a restart removes.
   void unlink_before(const std::string& rendition, std::uint64_t before);
   // Room left on the file system; nullopt where it cannot be told.
   std::optional<std::uint64_t> available_bytes() const;
@@ -77,12 +78,13 @@ class Spool {
     std::shared_ptr<DiskFile> file;
     int descriptor = -1;
     std::uint64_t bytes = 0;
+    bool reused = false;  // the file may be longer than `bytes`
     Sha256 hash;
     bool opened = false;  // its segment record is in the index
     bool damaged = false;
   };
   std::filesystem::path path_of(const std::string& rendition, std::uint64_t number) const;
-  Result<Writing> begin(const IndexedSegment& segment) const;
+  Result<Writing> begin(const IndexedSegment& segment);
   void commit(const IndexRecord& record);
   Result<void> append_to_index(const Bytes& bytes);
   Result<void> rotate_index();
@@ -99,6 +101,7 @@ class Spool {
   std::uint64_t compacted_bytes_ = 0;  // of those, what the last rotation needed
   bool index_behind_ = false;          // a record could not be written: rotate before the next one
   std::map<std::string, Writing> writing_;
+  SpareFiles spares_;
 };
 
 }  // namespace kapok::packaging
