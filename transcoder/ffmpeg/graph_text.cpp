@@ -1,5 +1,8 @@
 #include "transcoder/ffmpeg/graph_text.hpp"
 
+#include <algorithm>
+#include <array>
+
 extern "C" {
 #include <libavutil/pixdesc.h>
 }
@@ -22,6 +25,25 @@ std::string map_in_memory(const media::VideoFacts& from) {
     return "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,"
            "zscale=t=bt709:m=bt709:r=tv";
   return "zscale=p=bt709:t=bt709:m=bt709:r=tv";
+}
+
+// zimg's bicubic is swscale's with accurate rounding (70 dB apart) in half the time or less. It
+// wants whole chroma samples in planes of their own, which no device has, and refuses matrices that
+// it has no numbers for [ITU-T H.273 table 4].
+bool zimg_scales(const media::VideoFacts& from, Place place) {
+  constexpr std::array<std::uint8_t, 6> kMatrices{1, 2, 5, 6, 7, 9};
+  return place == Place::memory && from.width % 2 == 0 && from.height % 2 == 0 &&
+         std::ranges::find(kMatrices, from.colour.matrix) != kMatrices.end();
+}
+
+std::string scale_in_memory(const StepWork& work) {
+  const ladder::PlannedPicture& to = work.to;
+  if (!zimg_scales(work.from, work.step.in))
+    return fmt::format("scale=w={}:h={}:flags=bicubic:out_range=tv", to.width, to.height);
+  // Mapping of tones rounds later.
+  const bool rounds = to.tones != ladder::Tones::bt709 && work.from.bit_depth > to.bit_depth;
+  return fmt::format("zscale=w={}:h={}:f=bicubic:param_a=0:param_b=0.6:r=tv{}", to.width, to.height,
+                     rounds ? ":d=ordered" : "");
 }
 
 class Text {
@@ -77,7 +99,7 @@ void scale_and_map(Text& text, const StepWork& work) {
                                              : "bwdif=mode=send_frame:deint=interlaced");
   if (maps) text.add(completed_colour(work.from));
   if (step.scales_on == Place::memory)
-    text.add(fmt::format("scale=w={}:h={}:flags=bicubic:out_range=tv", to.width, to.height));
+    text.add(scale_in_memory(work));
   else if (maps && step.maps_on == Place::device)
     text.add_on_device(work.row->map, to, to.bit_depth);
   else

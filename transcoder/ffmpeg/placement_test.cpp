@@ -154,5 +154,23 @@ TEST(GraphText, NamesTheFiltersOfTheDeviceAndTheMoves) {
             "scale_cuda=w=1920:h=1080:interp_algo=bicubic:format=nv12,setsar=1/1");
 }
 
+TEST(GraphText, ScalesInMemoryByZimgWhatZimgTakes) {
+  media::VideoFacts facts;
+  const auto text = [&](const ladder::Plan& plan) { return text_of(plan, {}, {}, 0, facts); };
+  const std::string zimg = "zscale=w=1920:h=1080:f=bicubic:param_a=0:param_b=0.6:r=tv";
+  EXPECT_EQ(text(sdr_museum()), zimg + ",setsar=1/1,format=yuv420p");
+  facts.bit_depth = 10;
+  EXPECT_EQ(text(sdr_museum()), zimg + ":d=ordered,setsar=1/1,format=yuv420p");
+  const std::string other =
+      "scale=w=1920:h=1080:flags=bicubic:out_range=tv,setsar=1/1,format=yuv420p";
+  facts.colour.matrix = 0;  // "GBR", of a picture that has Y, Cb and Cr
+  EXPECT_EQ(text(sdr_museum()), other);
+  facts.colour.matrix = 3;  // reserved
+  EXPECT_EQ(text(sdr_museum()), other);
+  facts.colour.matrix = 1;
+  facts.width = 1921;
+  EXPECT_EQ(text(sdr_museum()), other);
+}
+
 }  // namespace
 }  // namespace kapok::ffmpeg
