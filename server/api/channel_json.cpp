@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "server/api/srt_json.hpp"
+#include "server/media/dolby_vision.hpp"
+#include "server/media/supplemental.hpp"
 
 namespace kapok::api {
 
@@ -70,13 +72,18 @@ json::object video_json(const media::VideoFacts& video) {
   out["width"] = video.width;
   out["height"] = video.height;
   out["bit_depth"] = video.bit_depth;
-  out["range"] = text(name_of(media::dynamic_range_of(video.colour)));
+  out["range"] = text(name_of(media::offered_range(video)));
   // Code points of ISO/IEC 23091-2.
   out["colour_primaries"] = video.colour.primaries;
   out["transfer"] = video.colour.transfer;
   out["matrix"] = video.colour.matrix;
   out["hdr_vivid"] = video.hdr_vivid;
   out["hdr10_plus"] = video.hdr10_plus;
+  out["dolby_vision"] = nullptr;
+  if (const auto& stream = video.dolby_vision) {
+    out["dolby_vision"] = text(media::dolby_vision::profile_name(*stream));
+    if (stream->level) out["dolby_vision_level"] = *stream->level;
+  }
   // [SMPTE ST 2086] in 0.0001 cd/m2; [CTA-861.3] in cd/m2.
   if (video.mastering) {
     out["mastering_max_nits"] = rounded(video.mastering->max_luminance / 10'000.0);

@@ -8,6 +8,7 @@
 
 #include "server/base/buffer.hpp"
 #include "server/base/clock.hpp"
+#include "server/base/crc32.hpp"
 #include "server/base/crypto.hpp"
 #include "server/base/ids.hpp"
 #include "server/base/mailbox.hpp"
@@ -116,6 +117,11 @@ TEST(Mailbox, RefusesWhenFullAndEndsAfterClose) {
   EXPECT_EQ(got, (std::vector{1, 2}));
   EXPECT_EQ(mailbox.refused(), 1U);
   EXPECT_EQ(tasks.alive(), 0U);
+}
+
+TEST(Crc32, IsThatOfMpeg2) {
+  EXPECT_EQ(crc32(as_bytes("123456789")), 0x0376e6e7u);
+  EXPECT_EQ(crc32(from_hex("3132333435363738390376e6e7").value()), 0u);
 }
 
 TEST(WorkerThread, FinishesWhatWasSubmittedInOrder) {

@@ -2,6 +2,7 @@
 
 #include "server/media/bit_reader.hpp"
 #include "server/media/describe.hpp"
+#include "server/media/dolby_vision.hpp"
 #include "server/media/nal.hpp"
 
 namespace kapok::media::av1 {
@@ -140,6 +141,9 @@ void read_metadata(ByteSpan payload, VideoFacts& facts) {
   if (*type == kMetadataT35) {
     facts.closed_captions |= is_caption_data(payload.subspan(at));
     facts.hdr10_plus |= is_hdr10_plus(payload.subspan(at));
+    if (const auto rpu = dolby_vision::rpu_of_t35(payload.subspan(at)))
+      if (auto stream = dolby_vision::describe(*rpu, facts, Codec::av1))
+        facts.dolby_vision = stream;
   } else if (*type == kMetadataLight) {
     const ContentLight light{static_cast<std::uint16_t>(in.bits(16)),
                              static_cast<std::uint16_t>(in.bits(16))};

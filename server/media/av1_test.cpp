@@ -4,6 +4,7 @@
 
 #include "server/base/crypto.hpp"
 #include "server/media/describe.hpp"
+#include "server/media/supplemental.hpp"
 
 // Material of SVT-AV1 1.4 through Debian's ffmpeg; expectations are ffprobe's.
 namespace kapok::media {
@@ -89,7 +90,7 @@ TEST(EnrichAv1, SeesHdr10Plus) {
   };
   const auto plus = with_metadata("b5003c000104014000");
   EXPECT_TRUE(plus->video()->hdr10_plus);
-  EXPECT_EQ(supplemental_brand(*plus), "cdm4");
+  EXPECT_TRUE(is_hdr10_plus(*plus));
   EXPECT_EQ(with_metadata("b5003c000104004000"), track);
 }
 

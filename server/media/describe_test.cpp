@@ -4,6 +4,7 @@
 
 #include "server/base/crypto.hpp"
 #include "server/media/hevc.hpp"
+#include "server/media/supplemental.hpp"
 
 // The records were made by Debian's ffmpeg with x264, x265 and its AAC encoder; what is expected of
 // them is what ffprobe says of the same files.
@@ -262,13 +263,13 @@ TEST(Enriched, SeesHdrVividInTheFirstAccessUnit) {
 
 TEST(Enriched, SeesHdr10PlusInTheFirstAccessUnit) {
   const auto hevc = describe(Codec::hevc, kHevcHdr10).value();
-  EXPECT_EQ(supplemental_brand(*hevc), "");
+  EXPECT_FALSE(is_hdr10_plus(*hevc));
   const auto with_sei = [&](const std::shared_ptr<const Track>& track, std::string_view t35) {
     return enriched(track, unit({"4e010409" + std::string(t35) + "80", "2601ac"}));
   };
   const auto plus = with_sei(hevc, "b5003c000104014000");
   EXPECT_TRUE(plus->video()->hdr10_plus);
-  EXPECT_EQ(supplemental_brand(*plus), "cdm4");
+  EXPECT_TRUE(is_hdr10_plus(*plus));
   EXPECT_EQ(plus->codec_string, hevc->codec_string) << "the codec string stays as it was";
   EXPECT_EQ(with_sei(hevc, "b5003c000104004000"), hevc) << "another application mode";
   EXPECT_EQ(with_sei(hevc, "b5003c000101014000"), hevc) << "ST 2094-10";
@@ -276,7 +277,7 @@ TEST(Enriched, SeesHdr10PlusInTheFirstAccessUnit) {
   // It is reported where it stands, but is no HDR10+ over another curve.
   const auto gamma = with_sei(describe(Codec::hevc, kHevcOpenGop).value(), "b5003c000104014000");
   EXPECT_TRUE(gamma->video()->hdr10_plus);
-  EXPECT_EQ(supplemental_brand(*gamma), "");
+  EXPECT_FALSE(is_hdr10_plus(*gamma));
 }
 
 TEST(Enriched, SurvivesLengthsThatLie) {

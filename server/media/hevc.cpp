@@ -2,6 +2,7 @@
 
 #include "server/media/bit_reader.hpp"
 #include "server/media/describe.hpp"
+#include "server/media/dolby_vision.hpp"
 
 namespace kapok::media::hevc {
 
@@ -243,15 +244,25 @@ bool is_skipped_leading(ByteSpan access_unit, unsigned nal_length_size) {
 void enrich(VideoFacts& facts, ByteSpan access_unit) {
   NalWalker nals(access_unit, facts.nal_length_size);
   DisplaySei sei;
+  std::optional<dolby_vision::Rpu> rpu;
+  bool picture = false;
+  bool enhanced = false;
   while (const auto nal = nals.next()) {
     const unsigned type = nal_type(*nal);
-    if (type < kFirstNonSlice) break;
+    enhanced |= type == kEnhancement;
+    if (type == kRpu) rpu = dolby_vision::rpu_of_nal(*nal);
+    picture |= type < kFirstNonSlice;
+    if (picture) continue;
     if (type == kPrefixSei && nal->size() > kNalHeaderBytes)
       read_display_sei(nal->subspan(kNalHeaderBytes), sei);
     if (type == kSps && facts.colour.primaries == 2 && facts.colour.transfer == 2)
       if (const auto sps = parse_sps(*nal)) facts.colour = sps->facts.colour;
   }
   apply(sei, facts);
+  if (!rpu || !nals.clean()) return;
+  const auto stream = dolby_vision::describe(*rpu, facts, Codec::hevc);
+  const bool one_layer = rpu->profile == 5 || rpu->profile == 8;
+  if (stream && !(one_layer && enhanced)) facts.dolby_vision = stream;
 }
 
 }  // namespace kapok::media::hevc

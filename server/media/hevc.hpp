@@ -24,6 +24,9 @@ constexpr unsigned kVps = 32;
 constexpr unsigned kSps = 33;
 constexpr unsigned kPps = 34;
 constexpr unsigned kPrefixSei = 39;
+// Unspecified types that Dolby Vision uses: an RPU, and a NAL unit of an enhancement layer.
+constexpr unsigned kRpu = 62;
+constexpr unsigned kEnhancement = 63;
 
 constexpr std::size_t kNalHeaderBytes = 2;
 constexpr unsigned nal_type(ByteSpan nal) {
@@ -74,7 +77,8 @@ RandomAccess random_access(ByteSpan access_unit, unsigned nal_length_size,
                            std::uint32_t max_reorder);
 // A picture that cannot be decoded when decoding started at the CRA it leads.
 bool is_skipped_leading(ByteSpan access_unit, unsigned nal_length_size);
-// Adds the display SEI of an access unit and, where `facts` has none, the colour of an in-band SPS.
+// Adds the display SEI of an access unit and, where `facts` has none, the colour of an in-band SPS;
+// Dolby Vision by the RPU behind the slices, if no layer comes with it that the RPU does not tell.
 void enrich(VideoFacts& facts, ByteSpan access_unit);
 
 }  // namespace kapok::media::hevc

@@ -6,6 +6,7 @@
 
 #include "server/base/ids.hpp"
 #include "server/media/device.hpp"
+#include "server/media/dolby_vision.hpp"
 
 namespace kapok::media {
 namespace {
@@ -166,6 +167,13 @@ FittedLadder rungs_for(const Ladder& ladder, const VideoFacts* video, const Audi
   std::erase_if(fitted.ladder.video, [&](VideoRung& rung) {
     if (!video) {
       fitted.left_out.push_back({rung.name, "the source has no video"});
+      return true;
+    }
+    if (video->dolby_vision && dolby_vision::needs_decoder(*video->dolby_vision)) {
+      fitted.left_out.push_back(
+          {rung.name, fmt::format("the colours of Dolby Vision profile {} are not those of other "
+                                  "pictures: send profile 8.1 or 8.4",
+                                  dolby_vision::profile_name(*video->dolby_vision))});
       return true;
     }
     if (rung.height > video->height) {

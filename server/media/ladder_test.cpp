@@ -102,6 +102,25 @@ TEST(Ladder, RungsAboveTheSourceAreLeftOut) {
   EXPECT_EQ(fitted.left_out[0].why, "1080 lines are more than the source's 720");
 }
 
+TEST(Ladder, OfColoursThatOnlyDolbyVisionKnowsNoPictureIsMade) {
+  VideoFacts source;
+  source.width = 3840;
+  source.height = 2160;
+  source.dolby_vision = DolbyVision{5, 9, 0};
+  AudioFacts stereo{48'000, 2, 1024};
+  const FittedLadder five = rungs_for(two_rungs(), &source, &stereo);
+  EXPECT_TRUE(five.ladder.video.empty());
+  ASSERT_EQ(five.left_out.size(), 2U);
+  EXPECT_EQ(five.left_out[0].why,
+            "the colours of Dolby Vision profile 5 are not those of other pictures: send profile "
+            "8.1 or 8.4");
+  EXPECT_EQ(five.ladder.audio.size(), two_rungs().audio.size());
+  source.dolby_vision = DolbyVision{8, 9, 1};
+  EXPECT_EQ(rungs_for(two_rungs(), &source, &stereo).ladder.video.size(), 2U);
+  source.dolby_vision = DolbyVision{7, 9, std::nullopt};
+  EXPECT_EQ(rungs_for(two_rungs(), &source, &stereo).ladder.video.size(), 2U);
+}
+
 TEST(Ladder, SurroundOfAStereoSourceIsLeftOut) {
   Ladder ladder = two_rungs();
   ladder.audio.push_back({"surround", Codec::aac, 6, 384'000});

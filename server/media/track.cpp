@@ -96,13 +96,4 @@ DynamicRange dynamic_range_of(const Colour& colour) {
   return DynamicRange::sdr;
 }
 
-std::string_view supplemental_brand(const Track& track) {
-  const VideoFacts* video = track.video();
-  if (video == nullptr || !video->hdr10_plus) return "";
-  if (track.codec != Codec::hevc && track.codec != Codec::av1) return "";
-  const bool hdr10 = video->bit_depth == 10 && video->colour.primaries == 9 &&
-                     video->colour.transfer == 16 && video->colour.matrix == 9;
-  return hdr10 ? "cdm4" : "";
-}
-
 }  // namespace kapok::media

@@ -73,6 +73,16 @@ struct ContentLight {
   bool operator==(const ContentLight&) const = default;
 };
 
+// What the RPU of a picture and its base layer say together: see dolby_vision.hpp.
+struct DolbyVision {
+  std::uint8_t profile = 0;           // 4, 5, 7, 8 (HEVC), 10 (AV1)
+  std::optional<std::uint8_t> level;  // 1..13; unknown as the frame rate is, or beyond
+  // dv_bl_signal_compatibility_id, of the base layer alone: 0 none, 1 HDR10, 2 SDR, 4 HLG. Unknown
+  // where its colours are none of these, and with two layers.
+  std::optional<std::uint8_t> compatibility;
+  bool operator==(const DolbyVision&) const = default;
+};
+
 struct Rational {
   std::uint32_t numerator = 0;  // 0: unknown
   std::uint32_t denominator = 1;
@@ -94,7 +104,8 @@ struct VideoFacts {
   bool interlaced = false;           // coded as fields, or may be (AVC frame_mbs_only_flag 0)
   bool hdr_vivid = false;            // carries dynamic metadata of T/UWA 005.1 (SEI)
   bool hdr10_plus = false;           // carries dynamic metadata of SMPTE ST 2094-40 (SEI, OBU)
-  bool closed_captions = false;      // carries CEA-608 or CEA-708 captions
+  std::optional<DolbyVision> dolby_vision;
+  bool closed_captions = false;  // carries CEA-608 or CEA-708 captions
   bool operator==(const VideoFacts&) const = default;
 };
 
@@ -132,10 +143,5 @@ struct Track {
   const VideoFacts* video() const { return std::get_if<VideoFacts>(&facts); }
   const AudioFacts* audio() const { return std::get_if<AudioFacts>(&facts); }
 };
-
-// The registered brand [mp4ra.org] of what its dynamic metadata add to pictures that play without
-// them: "cdm4" of HDR10+ [SCTE 215-1-1, "HDR10+ AV1 Metadata Handling" 3.2]. Empty where there is
-// none, or where the picture is not what the brand asks for.
-std::string_view supplemental_brand(const Track& track);
 
 }  // namespace kapok::media

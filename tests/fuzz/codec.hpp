@@ -8,6 +8,7 @@
 
 #include "server/media/av1.hpp"
 #include "server/media/describe.hpp"
+#include "server/media/supplemental.hpp"
 #include "server/picture/containers/cmaf/init.hpp"
 
 namespace kapok::fuzz {
@@ -33,7 +34,8 @@ inline void use(const std::shared_ptr<const media::Track>& track, ByteSpan bytes
   const auto back = cmaf::read_init(Buffer(cmaf::write_init(*more)), 1);
   require(back.has_value());
   require((*back)->codec_string == more->codec_string);
-  require(media::supplemental_brand(**back) == media::supplemental_brand(*more));
+  require(media::supplemental_codecs(**back) == media::supplemental_codecs(*more));
+  require(media::offered_codec(**back) == media::offered_codec(*more));
   if (more->codec == media::Codec::hevc && more->video()->hdr_vivid)
     require((*back)->video()->hdr_vivid);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "server/base/crc32.hpp"
 #include "server/picture/containers/mpegts/section.hpp"
 #include "server/picture/containers/mpegts/stream_type.hpp"
 
@@ -15,7 +16,7 @@ Bytes with_crc(std::uint8_t table, ByteSpan content) {
   out.u8(table);
   out.u16(static_cast<std::uint16_t>(0xb000 | ((content.size() + 4) & 0xfff)));
   out.bytes(content);
-  const std::uint32_t crc = mpegts::crc32(section);
+  const std::uint32_t crc = crc32(section);
   out.u32(crc);
   return section;
 }

@@ -5,6 +5,7 @@
 #include "server/app/server/off_shard.hpp"
 #include "server/base/crypto.hpp"
 #include "server/hours/report/hours_report.hpp"
+#include "server/media/supplemental.hpp"
 
 namespace kapok::app {
 
@@ -22,7 +23,7 @@ api::ChannelView ApiBindings::view_of(channel::ChannelFacts facts) const {
       rendition.width = track.video->width;
       rendition.height = track.video->height;
       rendition.frame_rate = track.frames_per_second;
-      rendition.range = media::dynamic_range_of(track.video->colour);
+      rendition.range = media::offered_range(*track.video);
     }
     view.renditions.push_back(std::move(rendition));
   };

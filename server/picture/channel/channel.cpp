@@ -6,6 +6,7 @@
 
 #include "server/base/overloaded.hpp"
 #include "server/media/describe.hpp"
+#include "server/media/dolby_vision.hpp"
 
 namespace kapok::channel {
 namespace {
@@ -200,6 +201,14 @@ Result<void> Channel::take_track(FeedSession& session,
     case TrackNews::updated:
       break;
   }
+  const media::VideoFacts* video = track->video();
+  if (news != TrackNews::unchanged && video != nullptr && video->dolby_vision &&
+      media::dolby_vision::needs_decoder(*video->dolby_vision))
+    services_.log.warn("feed.needs_dolby_vision",
+                       {{"feed", session.feed()},
+                        {"track", track->id},
+                        {"profile", media::dolby_vision::profile_name(*video->dolby_vision)},
+                        {"send", "profile 8.1 or 8.4"}});
   return {};
 }
 

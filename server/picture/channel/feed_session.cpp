@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/media/describe.hpp"
+#include "server/media/supplemental.hpp"
 #include "server/picture/channel/channel.hpp"
 #include "server/picture/channel/era_keeper.hpp"
 
@@ -194,7 +195,7 @@ void FeedSession::fill(FeedFacts& facts, MonoTime now) const {
     out.id = id;
     out.kind = track.kind;
     out.codec = track.codec;
-    out.codec_string = track.codec_string;
+    out.codec_string = media::offered_codec(track);
     out.language = track.language;
     out.rendition = state.rendition;
     if (const auto* video = track.video()) out.video = *video;

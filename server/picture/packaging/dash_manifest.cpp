@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <pugixml.hpp>
 #include <tuple>
 #include <vector>
 
+#include "server/media/supplemental.hpp"
 #include "server/picture/packaging/closed_window.hpp"
 #include "server/picture/packaging/listing.hpp"
 
@@ -80,13 +82,29 @@ unsigned channel_configuration(unsigned channels) {
   }
 }
 
+std::optional<media::SupplementalCodec> dolby_vision_of(const media::Track& track) {
+  for (const auto& supplemental : media::supplemental_codecs(track))
+    if (supplemental.codec != track.codec_string) return supplemental;
+  return std::nullopt;
+}
+
+// Declared only where it is used: most manifests have nothing of it.
+void declare_scte214(pugi::xml_node mpd, const EraListing& listing) {
+  constexpr const char* kName = "xmlns:scte214";
+  if (mpd.attribute(kName)) return;
+  if (std::ranges::any_of(listing.renditions, [](const RenditionListing& rendition) {
+        return dolby_vision_of(*rendition.init->track).has_value();
+      }))
+    mpd.append_attribute(kName) = "urn:scte:dash:scte214-extensions";
+}
+
 pugi::xml_node write_representation(pugi::xml_node set, const RenditionListing& listing) {
   const RenditionInfo& info = listing.info;
   const media::Track& track = *listing.init->track;
   pugi::xml_node node = set.append_child("Representation");
   node.append_attribute("id") = info.id.c_str();
   node.append_attribute("bandwidth") = info.bandwidth;
-  node.append_attribute("codecs") = track.codec_string.c_str();
+  node.append_attribute("codecs") = media::offered_codec(track).c_str();
   if (const media::VideoFacts* video = track.video()) {
     node.append_attribute("width") = video->width;
     node.append_attribute("height") = video->height;
@@ -96,9 +114,16 @@ pugi::xml_node write_representation(pugi::xml_node set, const RenditionListing& 
             .c_str();
     if (const std::string rate = format_frame_rate(video->frame_rate); !rate.empty())
       node.append_attribute("frameRate") = rate.c_str();
-    // [ETSI TS 103 285 5.2.6; "HDR10+ AV1 Metadata Handling" 3.3] of this one alone: rungs of the
-    // same set are without. scte214:supplementalCodecs would name the same codec again.
-    if (media::supplemental_brand(track) == "cdm4") {
+    // ["Dolby Vision Streams Within the MPEG-DASH Format"; SCTE 214-1] of this one alone: rungs of
+    // the same set are without.
+    if (const auto dolby_vision = dolby_vision_of(track)) {
+      node.append_attribute("scte214:supplementalCodecs") = dolby_vision->codec.c_str();
+      node.append_attribute("scte214:supplementalProfiles") =
+          std::string(dolby_vision->brand).c_str();
+    }
+    // [ETSI TS 103 285 5.2.6; "HDR10+ AV1 Metadata Handling" 3.3] likewise.
+    // scte214:supplementalCodecs would name the same codec again.
+    if (media::is_hdr10_plus(track)) {
       write_property(node, "urn:dvb:dash:hdr-dmi", "ST2094-40");
       write_property(node, "http://dashif.org/metadata/hdr", "SMPTE2094-40");
     }
@@ -154,7 +179,7 @@ struct Set {
 
 media::DynamicRange range_of(const Set& set) {
   const media::VideoFacts* video = set.members.front()->init->track->video();
-  return video ? media::dynamic_range_of(video->colour) : media::DynamicRange::sdr;
+  return video ? media::offered_range(*video) : media::DynamicRange::sdr;
 }
 
 // Of which sound it is; a rung without a language was made of the feed's first, which has none.
@@ -172,7 +197,7 @@ std::string set_key(const EraListing& era, const RenditionListing& listing) {
   const media::Track& track = *listing.init->track;
   if (const media::VideoFacts* video = track.video())
     return fmt::format("video {} {}", media::name_of(track.codec),
-                       static_cast<int>(media::dynamic_range_of(video->colour)));
+                       static_cast<int>(media::offered_range(*video)));
   const media::AudioFacts* audio = track.audio();
   return fmt::format(
       "audio {} {} {} {}", listing.info.language.substr(0, listing.info.language.find("-x-")),
@@ -381,6 +406,7 @@ std::string write_dash_manifest(const std::vector<EraListing>& eras, UtcTime pub
   declaration.append_attribute("encoding") = "UTF-8";
   pugi::xml_node mpd = document.append_child("MPD");
   mpd.append_attribute("xmlns") = "urn:mpeg:dash:schema:mpd:2011";
+  for (const EraListing& listing : eras) declare_scte214(mpd, listing);
   mpd.append_attribute("profiles") =
       "urn:mpeg:dash:profile:isoff-live:2011,"
       "http://www.dashif.org/guidelines/low-latency-live-v5";
@@ -432,6 +458,7 @@ std::string write_static_manifest(const ClosedItem& item, microseconds duration,
   declaration.append_attribute("encoding") = "UTF-8";
   pugi::xml_node mpd = document.append_child("MPD");
   mpd.append_attribute("xmlns") = "urn:mpeg:dash:schema:mpd:2011";
+  declare_scte214(mpd, listing);
   // [ISO/IEC 23009-1 8.4] the "live" profile is what SegmentTemplate is called, static or not.
   mpd.append_attribute("profiles") = "urn:mpeg:dash:profile:isoff-live:2011";
   mpd.append_attribute("type") = "static";

@@ -164,6 +164,52 @@ TEST(Golden, DynamicMetadataOfTheSourceAlone) {
   compare("hdr10-plus.mpd", write_dash_manifest({era}, era.era.start_utc));
 }
 
+// Sources with Dolby Vision: over HDR10, with HDR10+ and a rung, and of profile 5 in a period of
+// its own.
+TEST(Golden, DolbyVisionOfTheSourceAlone) {
+  media::VideoFacts facts;
+  facts.width = 3840;
+  facts.height = 2160;
+  facts.bit_depth = 10;
+  facts.frame_rate = {50, 1};
+  facts.colour = {9, 16, 9, false};
+  facts.hdr10_plus = true;
+  facts.dolby_vision = media::DolbyVision{8, 9, 1};
+  RenditionInfo source;
+  source.id = "source";
+  source.bandwidth = 28'000'000;
+  RenditionInfo rung;
+  rung.id = "1080p-hdr";
+  rung.bandwidth = 6'000'000;
+  rung.rung = true;
+  EraListing era;
+  era.era = {.id = 3,
+             .start_utc = UtcTime(seconds(1'790'000'000)),
+             .base = 895'000'000,
+             .segment_duration = seconds(2),
+             .window = seconds(1800)};
+  const auto hevc = [](const char* codec_string, const media::VideoFacts& of) {
+    return pictures(media::Codec::hevc, codec_string, of);
+  };
+  era.renditions.push_back(listed(source, hevc("hvc1.2.4.L153.B0", facts)));
+  EraListing before = era;
+  facts.width = 1920;
+  facts.height = 1080;
+  facts.hdr10_plus = false;
+  facts.dolby_vision.reset();
+  era.renditions.push_back(listed(rung, hevc("hvc1.2.4.L123.B0", facts)));
+  compare("dolby-vision.m3u8", write_multivariant(era));
+  facts.colour = {2, 2, 2, true};
+  facts.dolby_vision = media::DolbyVision{5, 5, 0};
+  before.era.id = 2;
+  before.era.start_utc = UtcTime(seconds(1'789'999'000));
+  before.era.base = 894'999'500;
+  before.duration = seconds(1000);
+  before.renditions = {listed(source, hevc("hvc1.2.4.L123.B0", facts))};
+  compare("dolby-vision-5.m3u8", write_multivariant(before));
+  compare("dolby-vision.mpd", write_dash_manifest({before, era}, era.era.start_utc));
+}
+
 // Surround in Chinese as it came, English in stereo; rungs of both at two rates, and of a third
 // sound whose language nobody said.
 TEST(Golden, SoundInSeveralLanguages) {

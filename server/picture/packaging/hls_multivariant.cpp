@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "server/media/supplemental.hpp"
 #include "server/picture/packaging/listing.hpp"
 
 namespace kapok::packaging {
@@ -12,7 +13,7 @@ namespace kapok::packaging {
 namespace {
 
 std::string_view video_range(const media::VideoFacts& facts) {
-  switch (media::dynamic_range_of(facts.colour)) {
+  switch (media::offered_range(facts)) {
     case media::DynamicRange::pq:
       return "PQ";
     case media::DynamicRange::hlg:
@@ -109,7 +110,7 @@ Captions captions_of(const std::vector<const RenditionListing*>& videos) {
 void write_variant(std::string& out, const RenditionListing& rendition, const AudioGroup* group,
                    Captions captions) {
   const media::Track& track = *rendition.init->track;
-  std::string codecs = track.codec_string;
+  std::string codecs = media::offered_codec(track);
   std::uint32_t bandwidth = rendition.info.bandwidth;
   std::uint32_t average = rendition.info.average_bandwidth;
   if (group) {
@@ -120,9 +121,11 @@ void write_variant(std::string& out, const RenditionListing& rendition, const Au
   fmt::format_to(std::back_inserter(out), "#EXT-X-STREAM-INF:BANDWIDTH={}", bandwidth);
   if (average > 0) fmt::format_to(std::back_inserter(out), ",AVERAGE-BANDWIDTH={}", average);
   fmt::format_to(std::back_inserter(out), ",CODECS=\"{}\"", codecs);
-  if (const auto brand = media::supplemental_brand(track); !brand.empty())
-    fmt::format_to(std::back_inserter(out), ",SUPPLEMENTAL-CODECS=\"{}/{}\"", track.codec_string,
-                   brand);
+  std::string supplemental;
+  for (const auto& [codec, brand] : media::supplemental_codecs(track))
+    supplemental += fmt::format("{}{}/{}", supplemental.empty() ? "" : ",", codec, brand);
+  if (!supplemental.empty())
+    fmt::format_to(std::back_inserter(out), ",SUPPLEMENTAL-CODECS=\"{}\"", supplemental);
   if (const media::VideoFacts* video = track.video()) {
     fmt::format_to(std::back_inserter(out), ",RESOLUTION={}x{}", video->width, video->height);
     if (video->frame_rate.numerator > 0)

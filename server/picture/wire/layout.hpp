@@ -43,10 +43,12 @@
 //                 10  1 NAL length size   29  1 matrix
 //                 11  4 frame rate,       30  1 bits: 1 full range, 2 interlaced, 4 HDR Vivid,
 //                       numerator               8 captions, 16 mastering, 32 content light,
-//                                               64 HDR10+
-//                 15  4 denominator       31  . mastering (24), content light (4) where they are
+//                                               64 HDR10+, 128 Dolby Vision
+//                 15  4 denominator       31  . mastering (24), content light (4), Dolby Vision (3)
+//                                               where they are
 //   mastering      0 12 x, y of green, blue, red (u16 each)   12  4 white x, y
 //                 16  4 maximum, 20 4 minimum luminance
+//   Dolby Vision   0  1 profile, 1 1 level, 2 1 compatibility; 255 is unknown
 //   audio facts    0  4 sample rate        4  1 channels       5  4 samples per frame
 //   a packet       0  4 track             28  1 bits: 1 sync, 2 segment start (source only)
 //                  4  8 dts               29  8 arrival, ns of CLOCK_MONOTONIC

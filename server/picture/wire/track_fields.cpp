@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "server/media/dolby_vision.hpp"
 #include "server/picture/wire/fields.hpp"
 #include "server/picture/wire/layout.hpp"
 
@@ -17,6 +18,8 @@ constexpr std::uint8_t kCaptions = 8;
 constexpr std::uint8_t kMastering = 16;
 constexpr std::uint8_t kLight = 32;
 constexpr std::uint8_t kHdr10Plus = 64;
+constexpr std::uint8_t kDolbyVision = 128;
+constexpr std::uint8_t kUnknown = 255;  // level and compatibility of Dolby Vision
 
 void write_rational(ByteWriter& out, const media::Rational& value) {
   out.u32(value.numerator);
@@ -55,6 +58,23 @@ Result<media::MasteringDisplay> read_mastering(ByteReader& in) {
   return display;
 }
 
+std::optional<std::uint8_t> known(std::uint8_t value) {
+  return value == kUnknown ? std::nullopt : std::optional(value);
+}
+
+Result<media::DolbyVision> read_dolby_vision(ByteReader& in) {
+  media::DolbyVision stream;
+  stream.profile = KAPOK_TRY(in.u8());
+  stream.level = known(KAPOK_TRY(in.u8()));
+  stream.compatibility = known(KAPOK_TRY(in.u8()));
+  // What fits into a DOVIDecoderConfigurationRecord.
+  if (stream.profile > 127 || stream.level.value_or(0) > media::dolby_vision::kMaxLevel ||
+      stream.compatibility.value_or(0) > 15)
+    return fail(Errc::malformed, "Dolby Vision profile {}, level {}, compatibility {}",
+                stream.profile, stream.level.value_or(0), stream.compatibility.value_or(0));
+  return stream;
+}
+
 void write_video(ByteWriter& out, const media::VideoFacts& facts) {
   out.u32(facts.width);
   out.u32(facts.height);
@@ -70,11 +90,16 @@ void write_video(ByteWriter& out, const media::VideoFacts& facts) {
       (facts.colour.full_range ? kFullRange : 0) | (facts.interlaced ? kInterlaced : 0) |
       (facts.hdr_vivid ? kHdrVivid : 0) | (facts.closed_captions ? kCaptions : 0) |
       (facts.mastering ? kMastering : 0) | (facts.light ? kLight : 0) |
-      (facts.hdr10_plus ? kHdr10Plus : 0)));
+      (facts.hdr10_plus ? kHdr10Plus : 0) | (facts.dolby_vision ? kDolbyVision : 0)));
   if (facts.mastering) write_mastering(out, *facts.mastering);
   if (facts.light) {
     out.u16(facts.light->max_content);
     out.u16(facts.light->max_frame_average);
+  }
+  if (facts.dolby_vision) {
+    out.u8(facts.dolby_vision->profile);
+    out.u8(facts.dolby_vision->level.value_or(kUnknown));
+    out.u8(facts.dolby_vision->compatibility.value_or(kUnknown));
   }
 }
 
@@ -98,8 +123,6 @@ Result<media::VideoFacts> read_video(ByteReader& in) {
   facts.colour.transfer = KAPOK_TRY(in.u8());
   facts.colour.matrix = KAPOK_TRY(in.u8());
   const std::uint8_t bits = KAPOK_TRY(in.u8());
-  if (bits > (kFullRange | kInterlaced | kHdrVivid | kCaptions | kMastering | kLight | kHdr10Plus))
-    return fail(Errc::malformed, "video bits {}", bits);
   facts.colour.full_range = (bits & kFullRange) != 0;
   facts.interlaced = (bits & kInterlaced) != 0;
   facts.hdr_vivid = (bits & kHdrVivid) != 0;
@@ -112,6 +135,7 @@ Result<media::VideoFacts> read_video(ByteReader& in) {
     light.max_frame_average = KAPOK_TRY(in.u16());
     facts.light = light;
   }
+  if ((bits & kDolbyVision) != 0) facts.dolby_vision = KAPOK_TRY(read_dolby_vision(in));
   return facts;
 }
 

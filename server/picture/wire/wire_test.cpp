@@ -52,6 +52,7 @@ std::shared_ptr<const media::Track> hdr_track() {
   facts.light = media::ContentLight{1000, 400};
   facts.hdr_vivid = true;
   facts.hdr10_plus = true;
+  facts.dolby_vision = media::DolbyVision{8, 9, std::nullopt};
   media::Track track;
   track.id = 1;
   track.kind = media::TrackKind::video;

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { barcodeFilter } from './barcode.mjs';
+import { withDolbyVision } from './dolby_vision.mjs';
 import { kCache, run } from './environment.mjs';
 import { withHdr10Plus } from './hdr10_plus.mjs';
 
@@ -106,9 +107,9 @@ export async function hevcClip() {
   return { path, fps: spec.fps, frames: spec.fps * spec.seconds };
 }
 
-/** HDR10 with dynamic metadata of HDR10+, in MPEG-TS's terms; no B-frames, for raw HEVC has no timestamps. */
-export async function hdr10PlusClip() {
-  const spec = { ...kSmall, name: 'small-hdr10-plus', seconds: 16, bitrate: '600k' };
+/** HDR10 with what `add` puts into its byte stream, in MPEG-TS's terms; no B-frames, for raw HEVC has no timestamps. */
+async function hdr10Clip(name, add) {
+  const spec = { ...kSmall, name, seconds: 16, bitrate: '600k' };
   const clip = { path: pathOf(spec.name), fps: spec.fps, frames: spec.fps * spec.seconds };
   if (existsSync(clip.path)) return clip;
   mkdirSync(kCache, { recursive: true });
@@ -117,11 +118,18 @@ export async function hdr10PlusClip() {
     + 'master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400';
   await run('ffmpeg', ['-v', 'error', '-y', ...source(spec).slice(0, 4), ...source(spec).slice(-2), '-pix_fmt', 'yuv420p10le', '-c:v', 'libx265',
     '-preset', 'ultrafast', '-b:v', spec.bitrate, '-x265-params', x265, '-f', 'hevc', raw]);
-  writeFileSync(raw, withHdr10Plus(readFileSync(raw)));
+  writeFileSync(raw, add(readFileSync(raw)));
   await make(spec.name, ['-framerate', `${spec.fps}`, '-i', raw, ...source(spec).slice(4, 8), '-map', '0:v', '-map', '1:a', '-c:v', 'copy', '-tag:v', 'hvc1', ...aac]);
   rmSync(raw);
   return clip;
 }
+
+/** With dynamic metadata of HDR10+. */
+export const hdr10PlusClip = () => hdr10Clip('small-hdr10-plus', withHdr10Plus);
+
+/** With those and RPUs of Dolby Vision profile 8 (8.1, for the base layer is HDR10), or with RPUs of profile 5. */
+export const dolbyVisionClip = () => hdr10Clip('small-dolby-vision-8', (stream) => withDolbyVision(withHdr10Plus(stream), 8));
+export const dolbyVision5Clip = () => hdr10Clip('small-dolby-vision-5', (stream) => withDolbyVision(stream, 5));
 
 /** AV1 and Opus, which legacy RTMP does not have. */
 export async function av1Clip() {

@@ -1,16 +1,7 @@
 // Dynamic metadata of HDR10+ for every picture of an HEVC byte stream, as an encoder of a broadcaster would send them.
 // Debian's x265 is built without --dhdr10-info.
 
-class Bits {
-  text = '';
-  put(count, value) {
-    this.text += value.toString(2).padStart(count, '0');
-  }
-  bytes() {
-    const padded = this.text.padEnd(Math.ceil(this.text.length / 8) * 8, '0');
-    return Buffer.from(padded.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  }
-}
+import { Bits, insertedAt, nalUnit, nalUnits } from './bits.mjs';
 
 /** [SMPTE ST 2094-40; CTA-861 annex S] user_data_registered_itu_t_t35 of one window without a tone curve. */
 function metadata() {
@@ -32,33 +23,10 @@ function metadata() {
   return bits.bytes();
 }
 
-function seiUnit() {
-  const payload = metadata();
-  const unit = [0x4e, 0x01];
-  let zeros = 0;
-  for (const byte of [4, payload.length, ...payload, 0x80]) {
-    if (zeros >= 2 && byte <= 3) {
-      unit.push(3); // emulation prevention
-      zeros = 0;
-    }
-    unit.push(byte);
-    zeros = byte === 0 ? zeros + 1 : 0;
-  }
-  return Buffer.from([0, 0, 0, 1, ...unit]);
-}
-
 /** Annex B in, Annex B out. */
 export function withHdr10Plus(stream) {
-  const sei = seiUnit();
-  const pieces = [];
-  let from = 0;
-  for (let at = stream.indexOf('000001', 0, 'hex'); at >= 0; at = stream.indexOf('000001', at + 3, 'hex')) {
-    const type = (stream[at + 3] >> 1) & 0x3f;
-    const firstSlice = type < 32 && (stream[at + 5] & 0x80) !== 0;
-    if (!firstSlice) continue;
-    const start = stream[at - 1] === 0 ? at - 1 : at;
-    pieces.push(stream.subarray(from, start), sei);
-    from = start;
-  }
-  return Buffer.concat([...pieces, stream.subarray(from)]);
+  const payload = metadata();
+  const sei = nalUnit([0x4e, 0x01], [4, payload.length, ...payload, 0x80]);
+  const places = [...nalUnits(stream)].filter(({ firstSlice }) => firstSlice).map(({ start }) => start);
+  return insertedAt(stream, places, sei);
 }

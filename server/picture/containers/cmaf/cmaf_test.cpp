@@ -299,6 +299,51 @@ TEST(WriteInit, TellsOfDynamicMetadataAndReadsItBack) {
   EXPECT_TRUE(back(vivid).hdr_vivid);
 }
 
+TEST(WriteInit, TellsOfDolbyVisionAndReadsItBack) {
+  const auto track = make_track(Codec::hevc, kHdr10, "");
+  const auto with = [&](std::optional<media::DolbyVision> stream) {
+    Track more = *track;
+    media::VideoFacts facts = *more.video();
+    facts.frame_rate = {50, 1};
+    facts.dolby_vision = stream;
+    more.facts = facts;
+    return write_init(more);
+  };
+  const auto brands = [](const Bytes& init) {
+    return std::string(as_text(find_box(init, "ftyp").value().subspan(8)));
+  };
+  const auto entry = [](const Bytes& init) {
+    return read_box(find_box(init, "moov/trak/mdia/minf/stbl/stsd").value().subspan(8)).value();
+  };
+  const auto back = [](const Bytes& init) {
+    return read_init(Buffer(init), 1).value()->video()->dolby_vision;
+  };
+
+  // ["Dolby Vision Streams Within the ISO Base Media File Format"] version 1.0, profile 8, level 9,
+  // RPU and base layer, compatible with HDR10.
+  const media::DolbyVision hdr10{8, 9, 1};
+  const Bytes eight = with(hdr10);
+  EXPECT_EQ(brands(eight), "cmf2iso6cmfcchd1db1p");
+  EXPECT_EQ(entry(eight).type, "hvc1");
+  EXPECT_EQ(to_hex(find_box(entry(eight).body.subspan(78), "dvvC").value()),
+            "0100104d1000000000000000000000000000000000000000");
+  EXPECT_EQ(back(eight), hdr10);
+
+  // What only its decoders show is named so that others leave it alone.
+  const media::DolbyVision ipt{5, 9, 0};
+  const Bytes five = with(ipt);
+  EXPECT_EQ(brands(five), "cmf2iso6cmfc");
+  EXPECT_EQ(entry(five).type, "dvh1");
+  EXPECT_EQ(to_hex(find_box(entry(five).body.subspan(78), "dvcC").value()),
+            "01000a4d0000000000000000000000000000000000000000");
+  EXPECT_EQ(back(five), ipt);
+
+  // Nothing of two layers, nor without a level.
+  const Bytes plain = with(std::nullopt);
+  EXPECT_EQ(with(media::DolbyVision{7, 9, std::nullopt}), plain);
+  EXPECT_EQ(with(media::DolbyVision{8, std::nullopt, 1}), plain);
+}
+
 TEST(WriteInit, PutsTheLanguageInBothPlaces) {
   const Bytes init = write_init(*make_track(Codec::aac, "1190", "zh-Hans"));
   const ByteSpan mdhd = find_box(init, "moov/trak/mdia/mdhd").value();

@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "server/media/language.hpp"
+#include "server/media/supplemental.hpp"
 #include "server/picture/containers/cmaf/box_writer.hpp"
 #include "server/picture/containers/cmaf/language.hpp"
 #include "server/picture/containers/cmaf/sample_entry.hpp"
@@ -21,6 +22,7 @@ constexpr std::uint32_t kTrackEnabledInMovie = 3;
 
 // [ISO/IEC 23000-19 annexes] A media profile brand is claimed only where the facts prove it.
 std::string_view profile_brand(const Track& track) {
+  if (media::offered_codec(track) != track.codec_string) return "";
   if (const auto* audio = track.audio())
     return track.codec == Codec::aac && audio->channels <= 2 ? "caac" : "";
   if (track.codec == Codec::av1) return "av01";
@@ -46,7 +48,7 @@ void write_ftyp(ByteWriter& out, const Track& track) {
   out.u32(0);
   out.text("cmf2iso6cmfc");
   out.text(profile_brand(track));
-  out.text(media::supplemental_brand(track));
+  for (const auto& codec : media::supplemental_codecs(track)) out.text(codec.brand);
 }
 
 void write_matrix(ByteWriter& out) {

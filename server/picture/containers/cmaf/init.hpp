@@ -17,8 +17,8 @@ constexpr std::uint32_t kTrackId = 1;
 bool can_write(media::Codec codec);
 
 // `track` comes from media::describe_track (asserted: can_write, and facts). HDR10
-// metadata in its facts becomes mdcv and clli, HDR Vivid cuvv and HDR10+ a brand, so make it
-// enriched() first.
+// metadata in its facts becomes mdcv and clli, HDR Vivid cuvv, HDR10+ a brand and Dolby Vision a
+// brand and dvvC (dvcC, dvh1 and dav1 where it needs a decoder), so make it enriched() first.
 Bytes write_init(const media::Track& track);
 
 // The track of an init segment written by write_init, for a spool that is opened again. `id` is

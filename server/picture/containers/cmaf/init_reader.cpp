@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "server/media/describe.hpp"
+#include "server/media/dolby_vision.hpp"
 #include "server/media/opus.hpp"
 #include "server/picture/containers/cmaf/box_reader.hpp"
 #include "server/picture/containers/cmaf/init.hpp"
@@ -26,7 +27,8 @@ struct EntryName {
   Codec codec;
 };
 constexpr EntryName kEntries[] = {{"avc1", "avcC", Codec::avc},  {"hvc1", "hvcC", Codec::hevc},
-                                  {"av01", "av1C", Codec::av1},  {"mp4a", "esds", Codec::aac},
+                                  {"dvh1", "hvcC", Codec::hevc}, {"av01", "av1C", Codec::av1},
+                                  {"dav1", "av1C", Codec::av1},  {"mp4a", "esds", Codec::aac},
                                   {"Opus", "dOps", Codec::opus}, {"ac-3", "dac3", Codec::ac3},
                                   {"ec-3", "dec3", Codec::eac3}, {"fLaC", "dfLa", Codec::flac}};
 
@@ -98,6 +100,21 @@ Result<Bytes> read_config(Codec codec, ByteSpan body) {
   return Bytes(body.begin(), body.end());
 }
 
+// As write_init writes it; what it never writes is left aside.
+Result<std::optional<media::DolbyVision>> read_dolby_vision(ByteReader in) {
+  KAPOK_TRY(in.skip(2));
+  const std::uint16_t bits = KAPOK_TRY(in.u16());
+  const std::uint8_t compatibility = KAPOK_TRY(in.u8()) >> 4;
+  media::DolbyVision stream;
+  stream.profile = static_cast<std::uint8_t>(bits >> 9);
+  stream.level = static_cast<std::uint8_t>((bits >> 3) & 0x3f);
+  stream.compatibility = compatibility;
+  const bool known = stream.profile == 5 || stream.profile == 8 || stream.profile == 10;
+  if (!known || *stream.level == 0 || *stream.level > media::dolby_vision::kMaxLevel)
+    return std::nullopt;
+  return stream;
+}
+
 // What stands beside the configuration: colour and HDR metadata that came from SEI, and which
 // dynamic ones the pictures have with them.
 Result<void> read_colour_boxes(ByteSpan boxes, VideoFacts& facts) {
@@ -128,6 +145,8 @@ Result<void> read_colour_boxes(ByteSpan boxes, VideoFacts& facts) {
       facts.light = light;
     } else if (box.type == "cuvv") {
       facts.hdr_vivid |= KAPOK_TRY(in.u16()) != 0;
+    } else if (box.type == "dvcC" || box.type == "dvvC") {
+      facts.dolby_vision = KAPOK_TRY(read_dolby_vision(in));
     }
   }
   return {};

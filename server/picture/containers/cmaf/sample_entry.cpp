@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "server/media/dolby_vision.hpp"
 #include "server/media/hevc.hpp"
 #include "server/media/opus.hpp"
 #include "server/picture/containers/cmaf/box_writer.hpp"
@@ -78,24 +79,41 @@ void write_hdr_vivid(ByteWriter& out) {
   out.zeros(16);  // reserved
 }
 
+// ["Dolby Vision Streams Within the ISO Base Media File Format" 2] DOVIDecoderConfigurationRecord:
+// the RPUs are in the samples of the base layer, there is no other layer and no compression.
+void write_dolby_vision(ByteWriter& out, const media::DolbyVision& stream) {
+  constexpr std::uint8_t kLastOfFirstBox = 7;
+  constexpr unsigned kRpuAndBase = 0b101;
+  const Box box(out, stream.profile > kLastOfFirstBox ? "dvvC" : "dvcC");
+  out.u8(1);  // dv_version_major, minor
+  out.u8(0);
+  out.u16(static_cast<std::uint16_t>(stream.profile << 9 | stream.level.value_or(0) << 3 |
+                                     kRpuAndBase));
+  out.u8(static_cast<std::uint8_t>(stream.compatibility.value_or(0) << 4));
+  out.zeros(19);
+}
+
 struct VideoNames {
   std::string_view entry;
   std::string_view config;
 };
-VideoNames video_names(Codec codec) {
+// Who does not know dvh1 and dav1 does not decode what has colours for nobody else.
+VideoNames video_names(Codec codec, bool needs_dolby_vision) {
   switch (codec) {
     case Codec::avc:
       return {"avc1", "avcC"};
     case Codec::hevc:
-      return {"hvc1", "hvcC"};
+      return {needs_dolby_vision ? "dvh1" : "hvc1", "hvcC"};
     default:
-      return {"av01", "av1C"};
+      return {needs_dolby_vision ? "dav1" : "av01", "av1C"};
   }
 }
 
 // [ISO/IEC 14496-12 12.1.3]
 void write_video(ByteWriter& out, const Track& track, const VideoFacts& facts) {
-  const VideoNames names = video_names(track.codec);
+  const auto dolby_vision = media::dolby_vision::told(track);
+  const VideoNames names =
+      video_names(track.codec, dolby_vision && media::dolby_vision::needs_decoder(*dolby_vision));
   const Box entry(out, names.entry);
   out.zeros(6);
   out.u16(1);  // data_reference_index
@@ -119,6 +137,7 @@ void write_video(ByteWriter& out, const Track& track, const VideoFacts& facts) {
   write_colour(out, facts);
   write_hdr(out, facts);
   if (facts.hdr_vivid && track.codec == Codec::hevc) write_hdr_vivid(out);
+  if (dolby_vision) write_dolby_vision(out, *dolby_vision);
   const Box pasp(out, "pasp");
   out.u32(facts.sample_aspect.numerator);
   out.u32(facts.sample_aspect.denominator);

@@ -1,5 +1,6 @@
 #include "server/picture/containers/mpegts/psi.hpp"
 
+#include "server/base/crc32.hpp"
 #include "server/media/language.hpp"
 #include "server/picture/containers/mpegts/section.hpp"
 #include "server/picture/containers/mpegts/ts_packet.hpp"

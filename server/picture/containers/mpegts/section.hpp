@@ -32,7 +32,4 @@ class SectionAssembler {
   std::uint64_t broken_ = 0;
 };
 
-// [annex A] over the bytes of a section including its CRC_32, 0 when it is right.
-std::uint32_t crc32(ByteSpan bytes);
-
 }  // namespace kapok::mpegts
