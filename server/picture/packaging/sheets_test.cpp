@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <ctime>
 #include <fstream>
 
 #include "server/media/jpeg_test.hpp"
@@ -512,6 +514,35 @@ TEST(FilmSheets, ThereAreNoneWhereThumbnailsDiffer) {
   EXPECT_TRUE(old.images().sheet_playlist().empty());
   EXPECT_FALSE(old.images().sheet({.grid = 77, .tile = seconds(4), .number = 1}));
   EXPECT_FALSE(old.multivariant().text().contains("sheets"));
+}
+
+// Not a test: what one costs here, files opened, read and joined. Run with
+// --gtest_also_run_disabled_tests.
+TEST(Cost, DISABLED_OfASheet) {
+  const TemporaryFolder folder;
+  ClosedItem item = film_of(folder.path(), std::vector<double>(10, 2.0));
+  std::uint32_t noise = 1;
+  for (Thumbnail& thumbnail : item.thumbnails) {
+    std::string coded;
+    while (coded.size() < 8'000) {
+      noise = noise * 1'664'525 + 1'013'904'223;
+      coded += static_cast<char>(noise >> 24);
+      if (coded.back() == '\xff') coded += '\0';
+    }
+    const Buffer jpeg = media::baseline_jpeg(312, 176, coded);
+    thumbnail.size = jpeg.size();
+    std::ofstream(path_below(folder.path(), thumbnail), std::ios::binary) << jpeg.text();
+  }
+  const ClosedWindow window(item);
+  constexpr int kSheets = 5'000;
+  std::size_t bytes = 0;
+  const std::clock_t before = std::clock();
+  for (int i = 0; i < kSheets; ++i) {
+    const auto sheet = window.images().sheet({.grid = 77, .tile = seconds(2), .number = 1});
+    bytes = join(*sheet).value().size();
+  }
+  const double seconds_of_cpu = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  std::printf("%zu bytes, %.0f us of CPU a sheet\n", bytes, seconds_of_cpu / kSheets * 1e6);
 }
 
 }  // namespace
