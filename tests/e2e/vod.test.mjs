@@ -1,12 +1,12 @@
 // A film made into a ladder by the real programs: its worker killed on the way, then the server; what comes of it
 // is whole, to the frame, and plays and seeks.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium, noChromium } from './lib/browsers.mjs';
 import { bilingualClip } from './lib/clips.mjs';
-import { decodedNumbers } from './lib/decoded.mjs';
+import { cuesOf, decodedNumbers, samples, tileOf } from './lib/decoded.mjs';
 import { noServer, run, serverBinary, temporaryFolder, until } from './lib/environment.mjs';
 import { startPageServer } from './lib/page_server.mjs';
 import { parseMediaPlaylist } from './lib/playlist.mjs';
@@ -38,6 +38,8 @@ const kSeconds = 60;
 // Of the ladder's one sound a rung for each of the film's.
 const kRenditions = ['source', '270p', 'audio-zh', 'audio-en', 'stereo', 'stereo-en'];
 const kFrames = kSeconds * 25;
+// Of each two seconds: the number of the sheet, and where in it.
+const kTiles = Array.from({ length: kSeconds / 2 }, (_, i) => [1 + Math.floor(i / 10), 0, 176 * (i % 10), 312, 176]);
 
 const noTranscoder = () => {
   const server = serverBinary();
@@ -159,12 +161,37 @@ describe('a film', { skip: noServer() || noTranscoder() }, () => {
     assert.equal(await jpeg(item.poster), 'mjpeg,640,360');
     const list = (await server.text('/vod/film/thumbnails/media.m3u8')).split('\n').filter((line) => line.endsWith('.jpg'));
     assert.equal(list.length, kSeconds / 2);
-    for (const at of [0, 7, list.length - 1]) assert.equal(await jpeg(`/vod/film/thumbnails/${list[at]}`), 'mjpeg,320,180');
+    for (const at of [0, 7, list.length - 1]) assert.equal(await jpeg(`/vod/film/thumbnails/${list[at]}`), 'mjpeg,312,176');
     const names = readdirSync(join(server.data, 'vod', 'film', 'thumbnails'));
     assert.ok(names.length >= kSeconds / 2 - 2, `${names.length} thumbnails: a kill may cost one`);
     const times = await server.text('/vod/film/thumbnails/media.vtt');
     assert.match(times, /^WEBVTT\n\n00:00:00\.000 --> 00:00:02\.000\n/);
     assert.match(await server.text('/vod/film/master.m3u8'), /^#EXT-X-IMAGE-STREAM-INF:.*URI="thumbnails\/media\.m3u8"$/m);
+  });
+
+  test('has sheets of ten thumbnails, each as it is alone', async (t) => {
+    const shown = cuesOf(await server.text('/vod/film/thumbnails/media.vtt'));
+    const tiles = cuesOf(await server.text('/vod/film/thumbnails/sheets.vtt')).map((cue) => ({ ...cue, ...tileOf(cue.text) }));
+    assert.equal(tiles.length, kSeconds / 2);
+    const save = async (name) => {
+      const path = join(folder.path, name);
+      writeFileSync(path, await server.bytes(`/vod/film/thumbnails/${name}`));
+      return path;
+    };
+    const sizes = { sheets: 0, files: 0 };
+    for (const file of new Set(tiles.map((tile) => tile.file))) sizes.sheets += statSync(await save(file)).size;
+    for (const { start, file, place } of tiles) {
+      const alone = await save(shown.find((cue) => cue.start <= start + 1 && start + 1 < cue.end).text);
+      sizes.files += statSync(alone).size;
+      assert.ok((await samples(join(folder.path, file), place)).equals(await samples(alone, [0, 0, 312, 176])), `${file} at ${place}`);
+    }
+    t.diagnostic(`3 sheets of ${sizes.sheets} bytes, their 30 thumbnails of ${sizes.files}`);
+    assert.ok(sizes.sheets < sizes.files);
+    const { stdout } = await run('ffprobe', ['-v', 'error', '-show_entries', 'stream=codec_name,width,height', '-of', 'csv=p=0', join(folder.path, tiles[0].file)]);
+    assert.equal(String(stdout).trim(), 'mjpeg,312,1760');
+    const sheet = await server.get(`/vod/film/thumbnails/${tiles[0].file}`);
+    assert.equal(sheet.headers.get('cache-control'), 'public, max-age=31536000, immutable');
+    assert.match(await server.text('/vod/film/thumbnails/sheets.m3u8'), /LAYOUT=1x10,DURATION=2\.00000\n#EXTINF:20\.00000,\n.*\n#EXT-X-TILES/);
   });
 
   test('is read by ffprobe over HLS and DASH', async () => {
@@ -187,7 +214,7 @@ describe('a film', { skip: noServer() || noTranscoder() }, () => {
     const pages = await startPageServer();
     const browser = await launchChromium();
     try {
-      for (const [library, manifest] of [['shaka', 'manifest.mpd'], ['shaka', 'master.m3u8'], ['hls', 'master.m3u8']]) {
+      for (const [library, manifest] of [['shaka', 'manifest.mpd'], ['shaka', 'master.m3u8'], ['hls', 'master.m3u8'], ['dash', 'manifest.mpd']]) {
         const page = await browser.newPage();
         await page.goto(pages.playUrl(library, `${server.url}/vod/film/${manifest}`));
         await untilMoving(page, 40_000);
@@ -198,6 +225,31 @@ describe('a film', { skip: noServer() || noTranscoder() }, () => {
           }));
           assert.deepEqual(found.languages, ['en', 'zh'], manifest);
           assert.deepEqual(found.thumbnails, Array.from({ length: kSeconds / 2 }, (_, i) => 2 * i), manifest);
+          const tiles = await page.evaluate(async (length) => {
+            const [, sheets] = window.player.getImageTracks();
+            const each = []; // one after the other: docs/players.md
+            for (let i = 0; i < length; i++) {
+              const { uris, positionX, positionY, width, height } = await window.player.getThumbnails(sheets.id, 2 * i + 1);
+              each.push([Number(/-(\d)\.jpg$/.exec(uris[0])[1]), positionX, positionY, width, height]);
+            }
+            return each;
+          }, kSeconds / 2);
+          assert.deepEqual(tiles, kTiles, manifest);
+        }
+        if (library === 'dash') {
+          const tiles = await page.evaluate(async (length) => {
+            const ask = (time) => new Promise((resolve) => window.player.provideThumbnail(time, resolve));
+            const first = await ask(1);
+            window.player.setRepresentationForTypeById('image', 'sheets');
+            const each = [];
+            for (let i = 0; i < length; i++) {
+              const { url, x, y, width, height } = await ask(2 * i + 1);
+              each.push([Number(/-(\d)\.jpg$/.exec(url)[1]), x, y, width, height]);
+            }
+            return { first: new URL(first.url).pathname, each };
+          }, kSeconds / 2);
+          assert.match(tiles.first, /^\/vod\/film\/thumbnails\/\d+-1\.jpg$/, 'by itself it takes the single ones');
+          assert.deepEqual(tiles.each, kTiles);
         }
         for (const to of [40, 5]) {
           await page.evaluate(`document.querySelector('video').currentTime = ${to}`);

@@ -79,7 +79,7 @@ TEST(KapokTranscoder, MakesARungOfWhatItIsSentAndDrains) {
   for (const media::Image& image : all_of<media::Image>(said)) {
     kinds.insert(image.kind);
     EXPECT_EQ((image.pts - clip.packets[0].pts).count % (25 * 1800), 0);
-    EXPECT_EQ(image.width, image.kind == media::ImageKind::poster ? 640U : 320U);
+    EXPECT_EQ(image.width, image.kind == media::ImageKind::poster ? 640U : 312U);
   }
   EXPECT_EQ(kinds.size(), 2U);
 }

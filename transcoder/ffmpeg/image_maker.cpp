@@ -1,10 +1,15 @@
 #include "transcoder/ffmpeg/image_maker.hpp"
 
+extern "C" {
+#include <libavutil/opt.h>
+}
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
 #include <utility>
 
+#include "server/media/jpeg_sheet.hpp"
 #include "transcoder/ffmpeg/graph_text.hpp"
 
 namespace kapok::ffmpeg {
@@ -50,10 +55,19 @@ ImageSize image_size(const media::VideoFacts& source, std::uint32_t side) {
   return {even(width), even(height)};
 }
 
+ImageSize tile_size(const media::VideoFacts& source, std::uint32_t side) {
+  const ImageSize whole = image_size(source, side);
+  constexpr std::uint32_t kStep = media::kSheetRowStep;
+  const std::uint32_t height = std::max(whole.height / kStep * kStep, kStep);
+  const double width = static_cast<double>(whole.width) * height / whole.height;
+  const auto pairs = static_cast<std::uint32_t>(std::lround(width / 2));
+  return {std::clamp(pairs * 2, media::kMinImageSide, whole.width), height};
+}
+
 ImageMaker::ImageMaker(media::ImageKind kind, std::uint32_t side, const media::VideoFacts& from,
                        media::Timescale timescale)
     : kind_(kind),
-      size_(image_size(from, side)),
+      size_(kind == media::ImageKind::thumbnail ? tile_size(from, side) : image_size(from, side)),
       timescale_(timescale),
       graph_(GraphSetup{
           .text = text_for(size_, from), .device = nullptr, .timescale = timescale, .threads = 1}) {
@@ -73,6 +87,11 @@ Result<void> ImageMaker::open(const AVFrame& first) {
   context->thread_count = 1;
   context->flags |= AV_CODEC_FLAG_QSCALE | AV_CODEC_FLAG_BITEXACT;
   context->global_quality = FF_QP2LAMBDA * kQuality;
+  // Thumbnails are joined to sheets, and a JPEG has one set of tables: so they have those of
+  // [ITU-T T.81 K.3], a tenth more bytes than with their own.
+  if (kind_ == media::ImageKind::thumbnail)
+    if (const int code = av_opt_set(context->priv_data, "huffman", "default", 0); code < 0)
+      return std::unexpected(av_error(code, "JPEG encoder, option huffman"));
   if (const int code = avcodec_open2(context.get(), codec, nullptr); code < 0)
     return std::unexpected(av_error(code, "JPEG encoder"));
   encoder_ = std::move(context);

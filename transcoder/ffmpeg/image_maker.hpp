@@ -1,5 +1,6 @@
 // One kind of still pictures: a frame in, a JPEG out, scaled in square pixels, in sRGB's colours
-// (HDR is tone-mapped). Used by one thread.
+// (HDR is tone-mapped). Thumbnails all have the same tables, so that the server can join them to
+// sheets. Used by one thread.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,8 @@ struct ImageSize {
 };
 // The source's shape with `side` as its longer side; never larger than the source.
 ImageSize image_size(const media::VideoFacts& source, std::uint32_t side);
+// The same, made smaller until it is as high as a row of a sheet can be.
+ImageSize tile_size(const media::VideoFacts& source, std::uint32_t side);
 
 class ImageMaker {
  public:

@@ -1,7 +1,7 @@
 // The control bar of a film: where in it one is, and how long it is.
 import { useText } from '../language';
 import type { FilmSnapshot } from '../playback/film_playback';
-import type { Thumbnail } from '../playback/shaka_player';
+import type { Thumbnail } from '../playback/sheets';
 import { ControlBar, type BarProperties } from './control_bar';
 import { formatFilmTime } from './film_time';
 import { SeekBar } from './seek_bar';

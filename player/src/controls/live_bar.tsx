@@ -2,7 +2,7 @@
 import { formatDuration, formatTime } from '../i18n';
 import { useLanguage, useText } from '../language';
 import type { Snapshot } from '../playback/engine';
-import type { Thumbnail } from '../playback/shaka_player';
+import type { Thumbnail } from '../playback/sheets';
 import { ControlBar, type BarProperties } from './control_bar';
 import { Icon } from './icons';
 import { SeekBar } from './seek_bar';

@@ -1,6 +1,6 @@
 // The seek bar, with the picture and the time of the place that the pointer or the keys are at.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Thumbnail } from '../playback/shaka_player';
+import { isTile, type Thumbnail } from '../playback/sheets';
 import { useFill } from './fill';
 import { fractionAt, fractionOf, kSeekStepS, seekTarget, timeAt, type Range } from './seek_position';
 
@@ -19,6 +19,16 @@ interface Properties {
 interface Preview {
   time: number;
   picture: Thumbnail | null;
+}
+
+function Picture({ onError, ...picture }: Thumbnail & { onError: () => void }) {
+  const { url, x, y, width, height, imageWidth, imageHeight } = picture;
+  if (!isTile(picture)) return <img src={url} width={width} height={height} alt="" onError={onError} />;
+  return (
+    <svg viewBox={`${x} ${y} ${width} ${height}`} width={width} height={height}>
+      <image href={url} width={imageWidth} height={imageHeight} />
+    </svg>
+  );
 }
 
 const kStepOf: Record<string, number | undefined> = { ArrowLeft: -kSeekStepS, ArrowRight: kSeekStepS };
@@ -67,11 +77,8 @@ export function SeekBar({ range, playhead, label, valueText, caption, thumbnail,
       {preview !== null && (
         <div ref={bubble} class="seek-preview" aria-hidden="true">
           {preview.picture !== null && (
-            <img
-              src={preview.picture.url}
-              width={preview.picture.width}
-              height={preview.picture.height}
-              alt=""
+            <Picture
+              {...preview.picture}
               onError={() => setPreview((old) => (old === null ? null : { ...old, picture: null }))}
             />
           )}

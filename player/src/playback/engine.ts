@@ -2,7 +2,8 @@
 // Extensions, the browser's own HLS where there is none (old iOS). Chromium has a native HLS too, but
 // without low latency: canPlayType is therefore never asked first.
 import type { ServerClock } from './server_clock';
-import { kNoChoices, kRetry, ShakaPlayer, type Choices, type PlayerEvents, type Thumbnail } from './shaka_player';
+import { kNoChoices, kRetry, ShakaPlayer, type Choices, type PlayerEvents } from './shaka_player';
+import type { Thumbnail } from './sheets';
 
 export type Protocol = 'dash' | 'hls' | 'native';
 

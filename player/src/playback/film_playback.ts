@@ -2,7 +2,8 @@
 // back-off. Where there is no Media Source (old iOS) the browser plays the HLS itself, with its own controls.
 import { mediaSourceExists } from './engine';
 import { backOffSeconds, retryHelps, type Failure } from './failure';
-import { kNoChoices, kRetry, ShakaPlayer, type Choices, type Thumbnail } from './shaka_player';
+import { kNoChoices, kRetry, ShakaPlayer, type Choices } from './shaka_player';
+import type { Thumbnail } from './sheets';
 import { storeSoundLanguage } from './sounds';
 import { playOr, type Status, type Wishes } from './status';
 

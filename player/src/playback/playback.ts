@@ -5,7 +5,7 @@ import { ViewingSession } from '../evidence/viewing_session';
 import { mediaSourceExists, NativeEngine, ShakaEngine, type Engine, type Snapshot } from './engine';
 import { backOffSeconds, fromStatus, retryHelps, type Failure } from './failure';
 import { ServerClock } from './server_clock';
-import type { Thumbnail } from './shaka_player';
+import type { Thumbnail } from './sheets';
 import { storeSoundLanguage } from './sounds';
 import { playOr, type Status, type Wishes } from './status';
 

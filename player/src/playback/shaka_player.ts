@@ -1,6 +1,7 @@
 // Shaka on one <video>, as channels and films share it: loading, failures, the choice of picture and of sound,
 // thumbnails. What is peculiar to either (latency, retries, seeking to live) is its user's.
 import { fromShaka, type Failure } from './failure';
+import { isTile, loadImage, Sheets, type Thumbnail } from './sheets';
 import { readStoredSoundLanguage, soundOf, soundsOf, type Sound } from './sounds';
 
 type Shaka = typeof import('shaka-player/dist/shaka-player.compiled-es2021.js').default;
@@ -27,13 +28,6 @@ export interface TrackFacts extends Choices {
 }
 
 export const kNoChoices: Choices = { height: 0, qualities: [], quality: 'auto', sounds: [], sound: '' };
-
-/** A still picture of a moment, for the seek bar. */
-export interface Thumbnail {
-  url: string;
-  width: number;
-  height: number;
-}
 
 export interface PlayerEvents {
   /** Playback has ended for good. */
@@ -71,6 +65,7 @@ export class ShakaPlayer {
   private shaka: Player | null = null;
   private lastCodecs = '';
   private loaded = false;
+  private readonly sheets = new Sheets(loadImage, () => performance.now());
   private route: Source['route'] = (uri) => uri;
 
   constructor(
@@ -168,22 +163,39 @@ export class ShakaPlayer {
     if (to !== undefined) this.shaka?.selectVariantTrack(to, keep_s !== null, keep_s ?? 0);
   }
 
+  /** Of a sheet, where one of that time is there: the newest moments of a channel have single thumbnails alone. */
   async thumbnail(time: number): Promise<Thumbnail | null> {
     try {
-      const found = await this.shaka?.getThumbnails(null, time);
-      const uri = found?.uris[0];
-      // One picture a file; a sheet of several is nothing that we publish.
-      if (found == null || uri === undefined || found.imageWidth !== found.width) return null;
-      return { url: this.route(uri), width: found.width, height: found.height };
+      // Sheets are listed behind single ones.
+      for (const { id } of (this.shaka?.getImageTracks() ?? []).reverse()) {
+        const found = await this.shaka?.getThumbnails(id, time);
+        const picture = found == null ? null : this.pictureOf(found);
+        if (found == null || picture === null) continue;
+        if (!isTile(picture) || (this.isComplete(found) && (await this.sheets.has(picture)))) return picture;
+      }
     } catch {
-      return null; // a playlist of pictures that could not be fetched
+      // a playlist of pictures that could not be fetched
     }
+    return null;
   }
 
   async destroy(): Promise<void> {
     const player = this.shaka;
     this.shaka = null;
     await player?.destroy();
+  }
+
+  private pictureOf(found: Found): Thumbnail | null {
+    const { imageWidth, imageHeight, width, height, positionX: x, positionY: y } = found;
+    const uri = found.uris[0];
+    return uri === undefined ? null : { url: this.route(uri), x, y, width, height, imageWidth, imageHeight };
+  }
+
+  /** The index of a live manifest counts with a clock: its newest sheet may still lack its last pictures. */
+  private isComplete({ segment, duration }: Found): boolean {
+    const player = this.shaka;
+    if (player === null || segment === null) return false;
+    return !player.isLive() || segment.getEndTime() + 2 * duration <= player.seekRange().end;
   }
 
   private tracks(): Track[] {
@@ -195,6 +207,7 @@ export class ShakaPlayer {
   }
 }
 
+type Found = NonNullable<Awaited<ReturnType<Player['getThumbnails']>>>;
 type Track = ReturnType<Player['getVariantTracks']>[number];
 
 const hasSound = (track: Track): boolean => track.audioId !== null;

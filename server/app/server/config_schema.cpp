@@ -227,7 +227,8 @@ constexpr KeySpec kLadder[] = {
     {"thumbnails.enabled", KAPOK_KEY(thumbnails.enabled),
      "A still picture of each segment for seek bars, listed for players in HLS, DASH and WebVTT.",
      kReload},
-    {"thumbnails.side", KAPOK_KEY(thumbnails.side), "Pixels of its longer side.", kReload,
+    {"thumbnails.side", KAPOK_KEY(thumbnails.side),
+     "Pixels of its longer side, at most: its height is a multiple of 16, for sheets.", kReload,
      Form::any, media::kMinStillSide, media::kMaxThumbnailSide},
     {"overlay.image", KAPOK_KEY(overlay.image),
      "A logo on all video rungs: a PNG of at most 4 MiB and 4096x4096 pixels. A path that is not "

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/picture/packaging/listing.hpp"
+#include "server/picture/packaging/sheet.hpp"
 #include "server/picture/packaging/window.hpp"
 
 namespace kapok::packaging {
@@ -28,12 +29,21 @@ class ClosedImages {
   const Buffer& playlist() const { return playlist_; }  // an HLS image playlist
   const Buffer& webvtt() const { return webvtt_; }      // in presentation time, from 0
   std::optional<MediaObject> thumbnail(const SegmentName& name) const;
+  // The same of sheets: empty where listing() has none.
+  const Buffer& sheet_playlist() const { return sheet_playlist_; }
+  const Buffer& sheet_webvtt() const { return sheet_webvtt_; }
+  std::optional<Sheet> sheet(const SheetName& name) const;
 
  private:
   const Thumbnail& shown_at(std::uint64_t number) const;
   std::string write_playlist(const ClosedItem& item, const ClosedRendition& led,
                              std::uint32_t target) const;
   std::string write_webvtt(const ClosedItem& item, const ClosedRendition& led) const;
+  void lay_sheets(const ClosedItem& item, const ClosedRendition& led);
+  SheetName sheet_name(std::uint64_t number) const;
+  microseconds sheet_length(std::uint64_t number) const;
+  std::string write_sheet_playlist() const;
+  std::string write_sheet_webvtt() const;
 
   std::filesystem::path folder_;
   std::uint32_t run_;
@@ -43,6 +53,11 @@ class ClosedImages {
   std::optional<ThumbnailListing> listing_;
   Buffer playlist_;
   Buffer webvtt_;
+  std::vector<microseconds> starts_;  // of the segments, in presentation time, for sheets
+  microseconds length_{0};            // of what they show
+  std::uint64_t sheets_ = 0;
+  Buffer sheet_playlist_;
+  Buffer sheet_webvtt_;
 };
 
 // The rendition whose segments number the thumbnails; null: the item has no picture.

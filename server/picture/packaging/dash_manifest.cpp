@@ -11,6 +11,7 @@
 #include "server/media/supplemental.hpp"
 #include "server/picture/packaging/closed_window.hpp"
 #include "server/picture/packaging/listing.hpp"
+#include "server/picture/packaging/sheet.hpp"
 
 namespace kapok::packaging {
 
@@ -297,34 +298,58 @@ unsigned write_sets(pugi::xml_node period, const EraListing& listing, const EraL
   return id;
 }
 
-// [DASH-IF IOP 4.3, 6.2.6] one picture a segment. Its times are the caller's to write.
-pugi::xml_node write_stills(pugi::xml_node period, const ThumbnailListing& stills, unsigned id) {
+pugi::xml_node write_images(pugi::xml_node period, unsigned id) {
   pugi::xml_node set = period.append_child("AdaptationSet");
   set.append_attribute("id") = id;
   set.append_attribute("contentType") = "image";
   set.append_attribute("mimeType") = "image/jpeg";
-  pugi::xml_node node = set.append_child("Representation");
-  node.append_attribute("id") = "thumbnails";
-  node.append_attribute("bandwidth") = stills.bandwidth;
-  node.append_attribute("width") = stills.width;
-  node.append_attribute("height") = stills.height;
-  pugi::xml_node tiles = node.append_child("EssentialProperty");
-  tiles.append_attribute("schemeIdUri") = "http://dashif.org/guidelines/thumbnail_tile";
-  tiles.append_attribute("value") = "1x1";
   return set;
 }
 
-// One is there when its segment is.
+// [DASH-IF IOP 4.3, 6.2.6] Returns where its times are written.
+pugi::xml_node write_image(pugi::xml_node set, const ThumbnailListing& stills, unsigned rows) {
+  pugi::xml_node node = set.append_child("Representation");
+  node.append_attribute("id") = rows == 1 ? "thumbnails" : "sheets";
+  node.append_attribute("bandwidth") = stills.bandwidth;
+  // Shaka takes image tracks of one width and codec for one track.
+  if (rows > 1) node.append_attribute("codecs") = "jpeg";
+  node.append_attribute("width") = stills.width;
+  node.append_attribute("height") = stills.height * rows;
+  pugi::xml_node tiles = node.append_child("EssentialProperty");
+  tiles.append_attribute("schemeIdUri") = "http://dashif.org/guidelines/thumbnail_tile";
+  tiles.append_attribute("value") = fmt::format("1x{}", rows).c_str();
+  return node.append_child("SegmentTemplate");
+}
+
+// In the set of the thumbnails, because dash.js looks into the first set of images alone; behind
+// them and of the same rate, because it takes the lowest rate by itself, and of equals the first:
+// thumbnails have the newest moment.
+void write_sheets(pugi::xml_node set, const ThumbnailListing& stills, std::uint64_t grid,
+                  std::int64_t offset) {
+  if (stills.sheet_tile <= microseconds(0)) return;
+  constexpr Timescale kMicroseconds = 1'000'000;
+  pugi::xml_node segments = write_image(set, stills, kSheetTiles);
+  segments.append_attribute("timescale") = kMicroseconds;
+  segments.append_attribute("duration") = (stills.sheet_tile * kSheetTiles).count();
+  segments.append_attribute("startNumber") = 1;
+  segments.append_attribute("presentationTimeOffset") = offset;
+  segments.append_attribute("media") =
+      ("thumbnails/" + sheet_template({.grid = grid, .tile = stills.sheet_tile})).c_str();
+}
+
+// A thumbnail is there when its segment is, a sheet when those of its time are.
 void write_thumbnails(pugi::xml_node period, const EraListing& listing, unsigned id) {
   constexpr Timescale kMicroseconds = 1'000'000;
-  pugi::xml_node set = write_stills(period, *listing.thumbnails, id);
-  pugi::xml_node segments = set.prepend_child("SegmentTemplate");
+  const ThumbnailListing& stills = *listing.thumbnails;
+  const std::int64_t start = listing.era.start_utc.time_since_epoch().count();
+  pugi::xml_node set = write_images(period, id);
+  pugi::xml_node segments = write_image(set, stills, 1);
   segments.append_attribute("timescale") = kMicroseconds;
   segments.append_attribute("duration") = listing.era.segment_duration.count();
   segments.append_attribute("startNumber") = listing.era.base;
-  segments.append_attribute("presentationTimeOffset") =
-      listing.era.start_utc.time_since_epoch().count();
+  segments.append_attribute("presentationTimeOffset") = start;
   segments.append_attribute("media") = "thumbnails/$Number$.jpg";
+  write_sheets(set, stills, static_cast<std::uint64_t>(start), start);
 }
 
 void write_period(pugi::xml_node mpd, const EraListing& listing, const EraListing* before) {
@@ -476,11 +501,12 @@ std::string write_static_manifest(const ClosedItem& item, microseconds duration,
   };
   const unsigned next = write_sets(period, listing, nullptr, write_member);
   if (const ClosedRendition* led = leading_of(item); thumbnails && led != nullptr) {
-    pugi::xml_node segments =
-        write_stills(period, *thumbnails, next).prepend_child("SegmentTemplate");
+    pugi::xml_node set = write_images(period, next);
+    pugi::xml_node segments = write_image(set, *thumbnails, 1);
     segments.append_attribute("media") =
         fmt::format("thumbnails/{}$Number$.jpg", segment_name_prefix(item.run)).c_str();
     write_times(segments, item, *led);
+    write_sheets(set, *thumbnails, item.run, 0);
   }
   TextWriter writer;
   document.save(writer, " ", pugi::format_indent, pugi::encoding_utf8);

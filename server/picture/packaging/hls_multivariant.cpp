@@ -167,12 +167,15 @@ std::string write_multivariant(const EraListing& era) {
     if (groups.empty()) write_variant(out, *video, nullptr, captions);
     for (const AudioGroup& group : groups) write_variant(out, *video, &group, captions);
   }
-  // Players that do not know it pass it over.
+  // Players that do not know it pass it over. One tells the size of a tile, and takes the first by
+  // itself: that has the newest moment.
   if (const auto& stills = era.thumbnails)
-    fmt::format_to(std::back_inserter(out),
-                   "#EXT-X-IMAGE-STREAM-INF:BANDWIDTH={},RESOLUTION={}x{},CODECS=\"jpeg\","
-                   "URI=\"thumbnails/media.m3u8\"\n",
-                   stills->bandwidth, stills->width, stills->height);
+    for (const std::string_view name : {"media", "sheets"})
+      if (name == "media" || stills->sheet_tile > microseconds(0))
+        fmt::format_to(std::back_inserter(out),
+                       "#EXT-X-IMAGE-STREAM-INF:BANDWIDTH={},RESOLUTION={}x{},CODECS=\"jpeg\","
+                       "URI=\"thumbnails/{}.m3u8\"\n",
+                       stills->bandwidth, stills->width, stills->height, name);
   return out;
 }
 

@@ -19,23 +19,34 @@ constexpr std::size_t kPatientSegments = 3;
 
 }  // namespace
 
-// Hours have as many digits as they need.
-std::string webvtt_time(microseconds time) {
-  const auto ms = std::chrono::duration_cast<milliseconds>(time).count();
-  return fmt::format("{:02}:{:02}:{:02}.{:03}", ms / 3'600'000, ms / 60'000 % 60, ms / 1000 % 60,
-                     ms % 1000);
-}
-
 bool ImageWindow::changed() {
   ++generation_;
   playlist_.reset();
   webvtt_.reset();
-  const bool was = std::exchange(listable_, !thumbnails_.empty() && listed_end() > 0);
-  return was != listable_;
+  sheet_playlist_.reset();
+  sheet_webvtt_.reset();
+  while (lay_sheet()) {
+  }
+  const bool was = std::exchange(listable_, !thumbnails_.empty() && listed_end() > listed_begin());
+  const bool sheets_were = std::exchange(sheets_listable_, listable_ && has_sheet());
+  return was != listable_ || sheets_were != sheets_listable_;
 }
 
-void ImageWindow::on(const EraOpened& event) {
+bool ImageWindow::on(const EraOpened& event) {
+  // A grid that was moved again before anything was cut by it.
+  if (!eras_.empty()) {
+    const Era& last = eras_.rbegin()->second;
+    if (last.id < event.era.id && last.base >= event.era.base &&
+        last.discontinuity_sequence == event.era.discontinuity_sequence)
+      eras_.erase(last.id);
+  }
   eras_[event.era.id] = event.era;
+  return changed();
+}
+
+bool ImageWindow::on(const EraEnded& event) {
+  ended_era_ = event.era;
+  return changed();
 }
 
 void ImageWindow::on(const RenditionOpened& event) {
@@ -60,13 +71,15 @@ bool ImageWindow::on(const SegmentClosed& event) {
 
 bool ImageWindow::on(const SegmentsExpired& event) {
   if (event.rendition != leader_) return false;
-  while (!segments_.empty() && segments_.front().number < event.before) segments_.pop_front();
+  listed_from_ = std::max(listed_from_, event.before);
   return changed();
 }
 
 bool ImageWindow::on(const SegmentsUnlinked& event) {
   if (event.rendition != leader_) return false;
   thumbnails_.erase(thumbnails_.begin(), thumbnails_.lower_bound(event.before));
+  while (!segments_.empty() && segments_.front().number < event.before) segments_.pop_front();
+  while (!sheets_.empty() && sheets_.front().first < event.before) sheets_.pop_front();
   const std::uint32_t oldest = thumbnails_.empty() ? 0 : thumbnails_.begin()->second.era;
   const std::uint32_t listed = segments_.empty() ? oldest : std::min(oldest, segments_.front().era);
   listings_.erase(listings_.begin(), listings_.lower_bound(listed));
@@ -77,7 +90,6 @@ bool ImageWindow::on(const SegmentsUnlinked& event) {
 bool ImageWindow::on(const ThumbnailAdded& event) {
   const Thumbnail& thumbnail = event.thumbnail;
   thumbnails_[thumbnail.number] = thumbnail;
-  const bool listable = changed();
   ThumbnailListing listing{thumbnail.width, thumbnail.height, 0};
   const auto era = eras_.find(thumbnail.era);
   constexpr std::uint64_t kBitsPerByteMicrosecond = 8'000'000;
@@ -89,9 +101,9 @@ bool ImageWindow::on(const ThumbnailAdded& event) {
   }
   ThumbnailListing& known = listings_[thumbnail.era];
   listing.bandwidth = std::max(listing.bandwidth, known.bandwidth);
-  if (known == listing) return listable;
+  const bool same = known == listing;
   known = listing;
-  return true;
+  return changed() || !same;
 }
 
 std::optional<MediaObject> ImageWindow::thumbnail(std::uint64_t number) const {
@@ -114,21 +126,34 @@ std::optional<ThumbnailListing> ImageWindow::listing(std::uint32_t era) const {
   const bool same = found->first == era ||
                     (wanted != eras_.end() && there != eras_.end() &&
                      wanted->second.discontinuity_sequence == there->second.discontinuity_sequence);
-  return same ? std::optional(found->second) : std::nullopt;
+  if (!same) return std::nullopt;
+  ThumbnailListing listing = found->second;
+  const bool joined = sheets_listable_ && wanted != eras_.end() &&
+                      fits_sheet({.width = listing.width, .height = listing.height});
+  if (joined) listing.sheet_tile = wanted->second.segment_duration;
+  return listing;
+}
+
+std::size_t ImageWindow::listed_begin() const {
+  const auto first = std::ranges::lower_bound(segments_, listed_from_, {}, &Led::number);
+  return static_cast<std::size_t>(first - segments_.begin());
 }
 
 // The newest segments wait for their thumbnail a while: a line that was listed does not change.
 std::size_t ImageWindow::listed_end() const {
+  const std::size_t begin = listed_begin();
   std::size_t end = segments_.size();
-  while (end > 0 && !thumbnails_.contains(segments_[end - 1].number)) --end;
-  return segments_.size() - end > kPatientSegments ? segments_.size() - kPatientSegments : end;
+  while (end > begin && !thumbnails_.contains(segments_[end - 1].number)) --end;
+  const std::size_t patient = segments_.size() - std::min(kPatientSegments, segments_.size());
+  return std::max(end, std::max(begin, patient));
 }
 
 // [Image Media Playlist, draft of Roku and others] tiles of one picture each; its numbers are those
 // of the leading rendition's playlist, so that players hold the two together.
 std::string ImageWindow::write_playlist() const {
+  const std::size_t begin = listed_begin();
   const std::size_t end = listed_end();
-  const Led& first = segments_.front();
+  const Led& first = segments_[begin];
   const auto sequence_of = [&](const Led& segment) -> std::uint32_t {
     const auto era = eras_.find(segment.era);
     return era == eras_.end() ? 0 : era->second.discontinuity_sequence;
@@ -139,7 +164,7 @@ std::string ImageWindow::write_playlist() const {
       "#EXT-X-DISCONTINUITY-SEQUENCE:{}\n#EXT-X-IMAGES-ONLY\n",
       target_duration_s_, first.number, sequence - (first.discontinuity && sequence > 0 ? 1 : 0));
   const auto to = std::back_inserter(out);
-  for (std::size_t i = 0; i < end; ++i) {
+  for (std::size_t i = begin; i < end; ++i) {
     const Led& segment = segments_[i];
     const std::string length = format_seconds(segment.duration, segment.timescale);
     if (segment.discontinuity) out += "#EXT-X-DISCONTINUITY\n";
@@ -157,7 +182,8 @@ std::string ImageWindow::write_playlist() const {
 
 std::string ImageWindow::write_webvtt() const {
   std::string out = "WEBVTT\n";
-  for (const Led& segment : segments_) {
+  for (std::size_t i = listed_begin(); i < segments_.size(); ++i) {
+    const Led& segment = segments_[i];
     if (!thumbnails_.contains(segment.number)) continue;
     const microseconds length = media::to_microseconds(segment.duration, segment.timescale);
     const microseconds from = segment.start.time_since_epoch();

@@ -25,6 +25,8 @@ struct ThumbnailListing {
   std::uint32_t width = 0;
   std::uint32_t height = 0;
   std::uint32_t bandwidth = 0;  // bit/s of who fetches them all
+  // How long each tile of their sheets is shown; 0: there are no sheets.
+  microseconds sheet_tile{0};
   bool operator==(const ThumbnailListing&) const = default;
 };
 

@@ -22,7 +22,7 @@ void Packager::State::add_image(media::Image image) {
   if (!running) return;
   const UtcTime at(media::to_microseconds(image.pts, image.timescale));
   // A worker decodes what strangers send, so its times are not believed.
-  if (at > newest + kRungAhead || at < newest - kRungBehind) return;
+  if (at > newest + kRungAhead || at < newest - kThumbnailBehind) return;
   if (image.kind == media::ImageKind::poster)
     add_poster(std::move(image), at);
   else

@@ -20,8 +20,9 @@ Result<UtcTime> Packager::State::open() {
   UtcTime end;
   if (!index.eras().empty()) last_era = index.eras().back();
   for (const Era& era : index.eras()) services.windows.publish(event(EraOpened{era}));
-  for (const auto& [id, rendition] : index.in_order()) republish(std::string(id), *rendition, end);
+  // Before the segments: of a thumbnail that comes long behind its segment nobody would know.
   republish_images();
+  for (const auto& [id, rendition] : index.in_order()) republish(std::string(id), *rendition, end);
   if (last_era) services.windows.publish(event(EraEnded{last_era->id}));
   if (recovery.records > 0)
     services.log.info("spool.recovered", {{"records", recovery.records},

@@ -159,6 +159,8 @@ struct Thumbnail {
   std::uint64_t size = 0;  // of the file
   std::shared_ptr<const SpoolFile> file = {};
 };
+// One that is further behind its feed is not taken any more: who waits for it can stop.
+constexpr microseconds kThumbnailBehind{60'000'000};
 struct PosterChanged {
   std::shared_ptr<const Poster> poster;
 };

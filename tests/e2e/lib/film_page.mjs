@@ -1,4 +1,4 @@
-// The film page of our own player, with the film that vod.test.mjs has made: 60 s, 25 frames/s, a thumbnail every 2 s,
+// The film page of our own player, with the film that vod.test.mjs has made: 60 s, 25 frames/s, a thumbnail every 2 s, ten a sheet,
 // pictures of 360 and 270 lines, Chinese (440 Hz, the main sound) and English (1320 Hz).
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -39,18 +39,29 @@ export function onOurPage(server) {
       });
     const blur = () => page.evaluate(() => document.activeElement?.blur());
 
-    test('the picture over the seek bar is that of the time', async () => {
+    test('the picture over the seek bar is that of the time, of a sheet that is fetched once', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'kapok-film-page-'));
+      const asked = [];
+      page.on('request', (request) => {
+        if (request.url().includes('/thumbnails/')) asked.push(new URL(request.url()).pathname);
+      });
       try {
         for (const [fraction, text, frame] of [[0.5, '0:30', 750], [0.25, '0:15', 350], [0.8, '0:48', 1200]]) {
           // Half a second further, so that no rounding ends before the segment.
           const shown = await previewAt(page, fraction + 0.5 / 60);
           assert.equal(shown.text, text);
-          assert.equal(shown.width, 320);
-          const file = join(folder, 'thumbnail.jpg');
+          assert.deepEqual(shown.place.slice(2), [312, 176]);
+          assert.match(shown.src, /^\/vod\/film\/thumbnails\/sheet-\d+-2000000-[123]\.jpg$/);
+          const file = join(folder, 'sheet.jpg');
           writeFileSync(file, await server().bytes(shown.src));
-          assert.deepEqual(await decodedNumbers(file), [frame]);
+          assert.deepEqual(await decodedNumbers(file, shown.place), [frame]);
         }
+        const { x, y, width, height } = await (await page.$('.seek')).boundingBox();
+        await page.mouse.move(x + width * 0.98, y + height / 2, { steps: 20 });
+        await page.mouse.move(x + width * 0.02, y + height / 2, { steps: 60 });
+        await previewAt(page, 0.02);
+        assert.deepEqual([...new Set(asked)].sort(), asked.sort(), 'each once');
+        assert.equal(asked.length, 3, asked.join(' '));
       } finally {
         rmSync(folder, { recursive: true });
       }
@@ -87,7 +98,7 @@ export function onOurPage(server) {
       await page.focus('.seek');
       await page.keyboard.press('ArrowRight');
       await at('10 s by the bar', 9.9, 10.1);
-      await page.waitForSelector('.seek-preview img');
+      await page.waitForSelector('.seek-preview :is(img, svg)');
       await drawn('the place in words', () => page.getAttribute('.seek', 'aria-valuetext'), /^0:10 of (1:00|0:59)$/);
       await blur();
       await page.keyboard.press(' ');

@@ -64,7 +64,23 @@ export async function hears(page, hertz, timeout_ms = 15_000) {
   return Date.now() - began;
 }
 
-/** The picture above the seek bar with the pointer at a fraction of it: { src, text, width } once it is loaded. */
+/** What is above the seek bar: { src, place: [x, y, width, height] in it, width, text }; false while there is no picture. */
+export const preview = (page) =>
+  page.evaluate(() => {
+    const text = document.querySelector('.seek-preview span')?.textContent;
+    const image = document.querySelector('.seek-preview img');
+    if (image !== null) {
+      const { naturalWidth: width, naturalHeight: height } = image;
+      return image.complete && width > 0 && { src: new URL(image.src).pathname, place: [0, 0, width, height], width, text };
+    }
+    const tile = document.querySelector('.seek-preview svg');
+    if (tile === null) return false;
+    const { x, y, width, height } = tile.viewBox.baseVal;
+    const src = new URL(tile.querySelector('image').href.baseVal, location.href).pathname;
+    return { src, place: [x, y, width, height], width, text };
+  });
+
+/** That with the pointer at a fraction of the bar. */
 export async function previewAt(page, fraction) {
   return until('a picture over the seek bar', async () => {
     const { x, y, width, height } = await (await page.$('.seek')).boundingBox();
@@ -72,12 +88,7 @@ export async function previewAt(page, fraction) {
     await page.mouse.move(at, y + height / 2 - 1);
     await page.mouse.move(at, y + height / 2);
     await sleep(300);
-    return page.evaluate(() => {
-      const image = document.querySelector('.seek-preview img');
-      return image !== null && image.complete && image.naturalWidth > 0
-        ? { src: new URL(image.src).pathname, width: image.naturalWidth, text: document.querySelector('.seek-preview span')?.textContent }
-        : false;
-    });
+    return preview(page);
   }, { timeout_ms: 15_000, every_ms: 200 });
 }
 

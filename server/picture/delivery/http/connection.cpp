@@ -33,9 +33,12 @@ RouteClass class_of(const MediaRequest& request) {
       return RouteClass::part;
     case MediaRequest::What::poster:
     case MediaRequest::What::thumbnail:
+    case MediaRequest::What::sheet:
       return RouteClass::image;
     case MediaRequest::What::thumbnail_playlist:
     case MediaRequest::What::thumbnail_times:
+    case MediaRequest::What::sheet_playlist:
+    case MediaRequest::What::sheet_times:
       return RouteClass::playlist;
     case MediaRequest::What::time:
       return RouteClass::time;
@@ -310,6 +313,10 @@ Task<Connection::After> Connection::answer_media(MediaRequest request, Patience 
     const After after = co_await send(std::move(*object));
     co_return after;
   }
+  if (auto* sheet = std::get_if<SheetReply>(&reply)) {
+    const After after = co_await send(std::move(*sheet));
+    co_return after;
+  }
   current_.route = RouteClass::growing_segment;
   const After after = co_await send(std::move(std::get<GrowingReply>(reply)));
   co_return after;
@@ -497,6 +504,17 @@ Task<Connection::After> Connection::send(ObjectReply reply) {
   if (sent && selected.piece.size() == reply.object.size)
     credit(reply.credit, {reply.object.from, reply.object.to}, piece.size());
   co_return ended(sent, selected.status, piece.size());
+}
+
+Task<Connection::After> Connection::send(SheetReply reply) {
+  std::optional<Buffer> joined = co_await sender_.join(reply.sheet);
+  if (!stream_->is_open()) co_return ended(false, 200, 0);
+  BytesReply& answer = joined ? reply.found : reply.otherwise;
+  if (joined) answer.body = std::move(*joined);
+  if (joined && !reply.range.empty())
+    answer.wanted = http::parse_range(reply.range, answer.body.size());
+  const After after = co_await send(std::move(answer));
+  co_return after;
 }
 
 Task<Connection::After> Connection::send(GrowingReply reply) {

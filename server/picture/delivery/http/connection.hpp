@@ -78,6 +78,7 @@ class Connection {
 
   Task<After> send(BytesReply reply);
   Task<After> send(ObjectReply reply);
+  Task<After> send(SheetReply reply);
   Task<After> send(GrowingReply reply);
   Task<After> send(http::Response response);
   Task<bool> send_growing(GrowingReply& reply);

@@ -1,6 +1,8 @@
 #include <filesystem>
 #include <future>
 
+#include "server/media/jpeg_sheet.hpp"
+#include "server/media/jpeg_test.hpp"
 #include "server/picture/delivery/http/http_server_fixture_test.hpp"
 
 namespace kapok::delivery {
@@ -89,6 +91,52 @@ TEST_F(HttpServerTest, ServesStillPictures) {
   const Received times = client.get("/live/demo/thumbnails/media.vtt");
   EXPECT_EQ(times.header("content-type"), "text/vtt; charset=utf-8");
   EXPECT_NE(times.body.find("\n1001.jpg\n"), std::string::npos) << times.body;
+}
+
+TEST_F(HttpServerTest, PutsSheetsOfThumbnailsTogether) {
+  start();
+  auto demo = channel();
+  demo.open();
+  std::vector<Buffer> jpegs;
+  for (std::uint64_t number = 1000; number < 1020; ++number) {
+    // One of the second ten has other tables.
+    const Buffer jpeg =
+        media::baseline_jpeg(312, 176, fmt::format("<{}>", number), number == 1014 ? 'Q' : 'q');
+    demo.add_thumbnail(number, jpeg.text(), 312, 176);
+    if (number < 1010) jpegs.push_back(jpeg);
+  }
+  Client client(server_->http_port());
+  demo.add_segments(9);
+  constexpr std::string_view kFirst = "/live/demo/thumbnails/sheet-1790000000000000-2000000-1.jpg";
+  constexpr std::string_view kOther = "/live/demo/thumbnails/sheet-1790000000000000-2000000-2.jpg";
+  EXPECT_EQ(client.get(kFirst).status, 404);
+  EXPECT_EQ(client.get("/live/demo/thumbnails/sheets.m3u8").status, 404);
+  demo.add_segments(11);
+  const Received sheet = client.get(kFirst);
+  EXPECT_EQ(sheet.status, 200);
+  EXPECT_TRUE(sheet.body == media::join_jpegs(jpegs)->text());
+  EXPECT_EQ(sheet.header("content-type"), "image/jpeg");
+  EXPECT_EQ(sheet.header("cache-control"), kImmutable);
+  EXPECT_EQ(sheet.header("access-control-allow-origin"), "*");
+  const std::string etag(sheet.header("etag"));
+  EXPECT_FALSE(etag.empty());
+  EXPECT_EQ(client.get(kFirst, fmt::format("If-None-Match: {}\r\n", etag)).status, 304);
+  const Received piece = client.get(kFirst, "Range: bytes=2-5\r\n");
+  EXPECT_EQ(piece.status, 206);
+  EXPECT_EQ(piece.body, sheet.body.substr(2, 4));
+  client.ask(kFirst, "", "HEAD");
+  const Received head = client.receive(Client::Expects::nothing);
+  EXPECT_EQ(head.header("content-length"), fmt::format("{}", sheet.body.size()));
+  const Received torn = client.get(kOther);
+  EXPECT_EQ(torn.status, 404) << "of other tables";
+  EXPECT_EQ(torn.header("cache-control"), kSecond);
+  EXPECT_EQ(client.get("/live/nobody/thumbnails/sheet-1-2000000-1.jpg").status, 404);
+  const Received list = client.get("/live/demo/thumbnails/sheets.m3u8");
+  EXPECT_EQ(list.header("content-type"), "application/vnd.apple.mpegurl");
+  EXPECT_NE(list.body.find("\nsheet-1790000000000000-2000000-1.jpg\n"), std::string::npos);
+  const Received times = client.get("/live/demo/thumbnails/sheets.vtt");
+  EXPECT_EQ(times.header("content-type"), "text/vtt; charset=utf-8");
+  EXPECT_NE(times.body.find("-1.jpg#xywh=0,1584,312,176\n"), std::string::npos) << times.body;
 }
 
 TEST_F(HttpServerTest, RefusalsOfMediaAreCacheableForASecond) {

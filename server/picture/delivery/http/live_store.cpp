@@ -81,6 +81,8 @@ struct LiveStore::Channel {
   Zipped manifest;
   Zipped thumbnail_playlist;
   Zipped thumbnail_times;
+  Zipped sheet_playlist;
+  Zipped sheet_times;
 };
 
 LiveStore::LiveStore(boost::asio::any_io_executor shard, const Clock& clock)
@@ -184,6 +186,22 @@ std::optional<LiveStore::Text> LiveStore::thumbnail_times(std::string_view chann
   const auto rendered = known->window.images().webvtt();
   if (!rendered) return std::nullopt;
   return coded(*rendered, known->thumbnail_times, coding);
+}
+
+std::optional<LiveStore::Text> LiveStore::sheet_playlist(std::string_view channel, Coding coding) {
+  Channel* const known = channel_of(channel);
+  if (known == nullptr) return std::nullopt;
+  const auto rendered = known->window.images().sheet_playlist();
+  if (!rendered) return std::nullopt;
+  return coded(*rendered, known->sheet_playlist, coding);
+}
+
+std::optional<LiveStore::Text> LiveStore::sheet_times(std::string_view channel, Coding coding) {
+  Channel* const known = channel_of(channel);
+  if (known == nullptr) return std::nullopt;
+  const auto rendered = known->window.images().sheet_webvtt();
+  if (!rendered) return std::nullopt;
+  return coded(*rendered, known->sheet_times, coding);
 }
 
 bool LiveStore::is_coming(std::string_view channel, std::string_view rendition,

@@ -74,6 +74,8 @@ class LiveStore {
 
   std::optional<Text> thumbnail_playlist(std::string_view channel, Coding coding);
   std::optional<Text> thumbnail_times(std::string_view channel, Coding coding);
+  std::optional<Text> sheet_playlist(std::string_view channel, Coding coding);
+  std::optional<Text> sheet_times(std::string_view channel, Coding coding);
 
   // Returns once the wish is no longer "coming", or at `give_up`; waiter.woken says which. A
   // channel or rendition that is not known is answerable at once.

@@ -70,13 +70,43 @@ void read_name(std::string_view name, MediaRequest& request) {
   }
 }
 
-// "895.jpg", of an item "2-895.jpg"; "media.m3u8", "media.vtt". No rendition is called thumbnails.
+// "1790000000000000-2000000-7" of a sheet: where its grid begins, its tiles' us, its number. Within
+// bounds: the time of the sheet is computed of them.
+bool read_sheet(std::string_view name, packaging::SheetName& sheet) {
+  constexpr std::uint64_t kMax = std::uint64_t{1} << 52;
+  constexpr std::uint64_t kMaxNumber = 100'000'000;
+  constexpr std::uint64_t kMaxTile_us = std::uint64_t{3'600} * 1'000'000;
+  const std::size_t first = name.find('-');
+  const std::size_t second = first == name.npos ? name.npos : name.find('-', first + 1);
+  if (second == name.npos) return false;
+  const auto grid = canonical_number(name.substr(0, first));
+  const auto tile = canonical_number(name.substr(first + 1, second - first - 1));
+  const auto number = canonical_number(name.substr(second + 1));
+  if (!grid || !tile || !number || *grid > kMax || *tile == 0 || *tile > kMaxTile_us ||
+      *number == 0 || *number > kMaxNumber)
+    return false;
+  sheet = {
+      .grid = *grid, .tile = microseconds(static_cast<std::int64_t>(*tile)), .number = *number};
+  return true;
+}
+
+// "895.jpg", of an item "2-895.jpg"; "media.m3u8", "media.vtt"; "sheet-1-2000000-7.jpg",
+// "sheets.m3u8", "sheets.vtt". No rendition is called thumbnails.
 void read_thumbnail(std::string_view name, MediaRequest& request) {
   constexpr std::string_view kImage = ".jpg";
+  constexpr std::string_view kSheet = "sheet-";
   if (name == "media.m3u8") {
     request.what = What::thumbnail_playlist;
   } else if (name == "media.vtt") {
     request.what = What::thumbnail_times;
+  } else if (name == "sheets.m3u8") {
+    request.what = What::sheet_playlist;
+  } else if (name == "sheets.vtt") {
+    request.what = What::sheet_times;
+  } else if (name.starts_with(kSheet) && name.ends_with(kImage)) {
+    name.remove_prefix(kSheet.size());
+    name.remove_suffix(kImage.size());
+    if (read_sheet(name, request.sheet)) request.what = What::sheet;
   } else if (name.ends_with(kImage)) {
     name.remove_suffix(kImage.size());
     if (read_numbered(name, request) && (request.vod || request.discontinuity_sequence == 0))

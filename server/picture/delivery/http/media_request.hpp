@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/picture/packaging/sheet.hpp"
 #include "server/picture/packaging/window.hpp"
 #include "server/picture/protocols/http/request_head.hpp"
 
@@ -24,6 +25,9 @@ struct MediaRequest {
     thumbnail,
     thumbnail_playlist,
     thumbnail_times,  // WebVTT
+    sheet,
+    sheet_playlist,
+    sheet_times,
     time,
     unknown,  // in the media name space, but nothing that exists: 404
     bad,      // 400
@@ -39,6 +43,7 @@ struct MediaRequest {
   std::uint32_t discontinuity_sequence = 0;  // segment: how many came before it
   std::optional<std::uint64_t> msn;          // _HLS_msn
   std::optional<std::uint64_t> msn_part;
+  packaging::SheetName sheet;
   packaging::PlaylistForm form = packaging::PlaylistForm::full;
 
   http::Method method = http::Method::get;

@@ -108,6 +108,27 @@ TEST(MediaRequest, KnowsTheStillPictures) {
     EXPECT_EQ(read(path)->what, What::unknown) << path;
 }
 
+TEST(MediaRequest, KnowsSheets) {
+  EXPECT_EQ(read("/live/demo/thumbnails/sheets.m3u8")->what, What::sheet_playlist);
+  EXPECT_EQ(read("/vod/film/thumbnails/sheets.vtt")->what, What::sheet_times);
+  const auto live = read("/live/demo/thumbnails/sheet-1790000000000000-2000000-7.jpg");
+  EXPECT_EQ(live->what, What::sheet);
+  EXPECT_EQ(live->sheet,
+            (packaging::SheetName{.grid = 1'790'000'000'000'000, .tile = seconds(2), .number = 7}));
+  EXPECT_EQ(packaging::to_string(live->sheet), "sheet-1790000000000000-2000000-7.jpg");
+  EXPECT_EQ(read("/s/AbC/live/demo/thumbnails/sheet-1-1-1.jpg")->what, What::sheet);
+  for (const std::string_view path :
+       {"/live/demo/thumbnails/sheet-1-1-0.jpg", "/live/demo/thumbnails/sheet-1-0-1.jpg",
+        "/live/demo/thumbnails/sheet-1-1.jpg", "/live/demo/thumbnails/sheet-1-1-01.jpg",
+        "/live/demo/thumbnails/sheet-1-1-1-1.jpg", "/live/demo/thumbnails/sheet--1-1.jpg",
+        "/live/demo/thumbnails/sheet-1-3600000001-1.jpg",
+        "/live/demo/thumbnails/sheet-1-1-100000001.jpg",
+        "/live/demo/thumbnails/sheet-18446744073709551615-1-1.jpg",
+        "/live/demo/thumbnails/sheet-.jpg", "/live/demo/thumbnails/sheet-1-1-1.png",
+        "/live/demo/source/sheet-1-1-1.jpg"})
+    EXPECT_EQ(read(path)->what, What::unknown) << path;
+}
+
 TEST(MediaRequest, LeavesOtherPathsToOthers) {
   for (const std::string_view path : {"/", "/live", "/lives/x", "/api/v1/live/", "/time/", "/sx"})
     EXPECT_FALSE(read(path)) << path;

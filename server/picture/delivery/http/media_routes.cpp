@@ -200,6 +200,13 @@ Reply MediaRoutes::answer(const MediaRequest& request, const boost::asio::ip::ad
     case What::thumbnail_times:
       return text_reply(live_.thumbnail_times(request.channel, coding_of(request)), kTimesType,
                         plain);
+    case What::sheet:
+      return sheet(request, admitted);
+    case What::sheet_playlist:
+      return text_reply(live_.sheet_playlist(request.channel, coding_of(request)), kPlaylistType,
+                        plain);
+    case What::sheet_times:
+      return text_reply(live_.sheet_times(request.channel, coding_of(request)), kTimesType, plain);
     default:
       return refuse(404, scope);
   }
@@ -348,6 +355,31 @@ BytesReply poster_reply(const MediaRequest& request, const packaging::Poster& po
 
 }  // namespace
 
+namespace {
+
+Reply sheet_reply(const MediaRequest& request, std::optional<packaging::Sheet> sheet,
+                  Caching::Scope scope) {
+  if (!sheet) return refuse(404, scope);
+  SheetReply reply;
+  reply.sheet = std::move(*sheet);
+  reply.otherwise = refuse(404, scope);
+  reply.found.lines = kMediaLines;
+  reply.found.type = kImageType;
+  reply.found.caching = immutable_for(scope);
+  reply.found.etag = reply.sheet.etag;
+  const http::Conditions conditions{request.if_none_match, {}, request.if_range};
+  const http::Validators validators{reply.found.etag, std::nullopt};
+  if (http::not_modified(conditions, validators)) {
+    reply.found.status = 304;
+    return std::move(reply.found);
+  }
+  if (!request.range.empty() && http::range_applies(conditions, validators))
+    reply.range = request.range;
+  return reply;
+}
+
+}  // namespace
+
 // Nothing is held and nothing grows. Playlists may still go: an item can be removed, or made anew.
 Reply MediaRoutes::vod(const MediaRequest& request, const Admitted& admitted) {
   constexpr std::uint32_t kPlaylistAge_s = 60;
@@ -367,6 +399,12 @@ Reply MediaRoutes::vod(const MediaRequest& request, const Admitted& admitted) {
     return text(images.playlist(), kPlaylistType);
   if (request.what == What::thumbnail_times && images.listing())
     return text(images.webvtt(), kTimesType);
+  const bool joined = images.listing() && images.listing()->sheet_tile > microseconds(0);
+  if (request.what == What::sheet_playlist && joined)
+    return text(images.sheet_playlist(), kPlaylistType);
+  if (request.what == What::sheet_times && joined) return text(images.sheet_webvtt(), kTimesType);
+  if (request.what == What::sheet)
+    return sheet_reply(request, images.sheet(request.sheet), admitted.scope);
   if (request.what == What::thumbnail) {
     auto found = images.thumbnail({request.discontinuity_sequence, request.number});
     if (!found) return refuse(404, admitted.scope);
@@ -400,6 +438,13 @@ Reply MediaRoutes::thumbnail(const MediaRequest& request, const Admitted& admitt
   auto found = window == nullptr ? std::nullopt : window->images().thumbnail(request.number);
   if (!found) return refuse(404, admitted.scope);
   return object_reply(request, std::move(*found), admitted.scope, kImageType);
+}
+
+Reply MediaRoutes::sheet(const MediaRequest& request, const Admitted& admitted) const {
+  const packaging::ChannelWindow* window = live_.find(request.channel);
+  return sheet_reply(request,
+                     window == nullptr ? std::nullopt : window->images().sheet(request.sheet),
+                     admitted.scope);
 }
 
 BytesReply MediaRoutes::time() const {

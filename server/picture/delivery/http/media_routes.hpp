@@ -64,6 +64,7 @@ class MediaRoutes {
   Reply init(const MediaRequest& request, const Admitted& admitted) const;
   Reply poster(const MediaRequest& request, const Admitted& admitted) const;
   Reply thumbnail(const MediaRequest& request, const Admitted& admitted) const;
+  Reply sheet(const MediaRequest& request, const Admitted& admitted) const;
   Reply vod(const MediaRequest& request, const Admitted& admitted);
   BytesReply time() const;
 

@@ -11,6 +11,7 @@
 
 #include "server/evidence/facts.hpp"
 #include "server/picture/delivery/http/live_store.hpp"
+#include "server/picture/packaging/sheet.hpp"
 #include "server/picture/packaging/window.hpp"
 #include "server/picture/protocols/http/conditions.hpp"
 #include "server/picture/protocols/http/message.hpp"
@@ -69,6 +70,15 @@ struct ObjectReply {
   std::optional<Credit> credit;
 };
 
+// A sheet of thumbnails, which is put together first, away from the shard. One that cannot be is
+// answered with `otherwise`.
+struct SheetReply {
+  packaging::Sheet sheet;
+  std::string range;  // of the request, if it applies
+  BytesReply found;   // but for its body
+  BytesReply otherwise;
+};
+
 // A segment that is sent while it grows.
 struct GrowingReply {
   std::string_view type;
@@ -86,6 +96,6 @@ struct Hold {
   seconds patience{0};
 };
 
-using Reply = std::variant<BytesReply, ObjectReply, GrowingReply, Hold>;
+using Reply = std::variant<BytesReply, ObjectReply, SheetReply, GrowingReply, Hold>;
 
 }  // namespace kapok::delivery

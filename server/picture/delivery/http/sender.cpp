@@ -156,23 +156,41 @@ ByteSpan Sender::hot_bytes(const SpoolFile& file, std::uint64_t at, std::uint64_
 
 Task<bool> Sender::warm_up(std::shared_ptr<const SpoolFile> file, http::ByteRange piece) {
   shard_.metrics.cold_reads.increment();
-  const auto executor = shard_.executor;
   bool read = false;
+  std::function<void()> work = [file, piece, &read] {
+    const auto fd = file->descriptor();
+    read = fd && read_through(*fd, piece);
+  };
+  const bool done = co_await on_disk(std::move(work));
+  co_return done&& read;
+}
+
+Task<std::optional<Buffer>> Sender::join(const packaging::Sheet& sheet) {
+  Result<Buffer> joined;
+  std::function<void()> work = [&sheet, &joined] { joined = packaging::join(sheet); };
+  const bool done = co_await on_disk(std::move(work));
+  if (!done) co_return std::nullopt;
+  if (joined) co_return std::move(*joined);
+  shard_.shared.log.debug("sheet.failed", {{"error", joined.error().message}});
+  co_return std::nullopt;
+}
+
+Task<bool> Sender::on_disk(std::function<void()> work) {
+  const auto executor = shard_.executor;
   while (stream_.is_open()) {
     bool accepted = true;
     co_await boost::asio::async_initiate<decltype(boost::asio::use_awaitable), void()>(
         [&](auto handler) {
           // The handler may run on this shard only: it is posted back, whoever refuses the job.
           auto resume = std::make_shared<std::move_only_function<void()>>(std::move(handler));
-          accepted = shard_.shared.disk.submit([file, piece, executor, resume, &read] {
-            const auto fd = file->descriptor();
-            read = fd && read_through(*fd, piece);
+          accepted = shard_.shared.disk.submit([&work, executor, resume] {
+            work();
             boost::asio::post(executor, [resume] { (*resume)(); });
           });
           if (!accepted) boost::asio::post(executor, [resume] { (*resume)(); });
         },
         boost::asio::use_awaitable);
-    if (accepted) co_return read;
+    if (accepted) co_return true;
     boost::asio::steady_timer pause(executor, kDiskBusyPause);
     [[maybe_unused]] auto [woken] = co_await pause.async_wait(kAsValue);
   }

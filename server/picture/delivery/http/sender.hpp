@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "server/base/task.hpp"
@@ -26,6 +28,8 @@ class Sender {
   // `head`, then a piece of a spool file. False: gone, or the file could not be read.
   Task<bool> send_file(std::string head, std::shared_ptr<const packaging::SpoolFile> file,
                        http::ByteRange piece);
+  // nullopt: its pictures cannot be joined, or cannot be read any more.
+  Task<std::optional<Buffer>> join(const packaging::Sheet& sheet);
   // A response has left entirely: the watchdog is no longer about it.
   void response_ended();
 
@@ -39,6 +43,8 @@ class Sender {
   // The bytes to send next; empty: cold, ask warm_up().
   ByteSpan hot_bytes(const packaging::SpoolFile& file, std::uint64_t at, std::uint64_t size);
   Task<bool> warm_up(std::shared_ptr<const packaging::SpoolFile> file, http::ByteRange piece);
+  // Does it on the thread that may block. False: the connection has gone before it could begin.
+  Task<bool> on_disk(std::function<void()> work);
 
   HttpShard& shard_;
   net::Stream& stream_;

@@ -88,13 +88,14 @@ class TestChannel {
     poster->etag = std::move(etag);
     say(packaging::PosterChanged{std::move(poster)});
   }
-  void add_thumbnail(std::uint64_t number, std::string_view bytes) {
+  void add_thumbnail(std::uint64_t number, std::string_view bytes, std::uint32_t width = 320,
+                     std::uint32_t height = 180) {
     auto file = std::make_shared<TestFile>();
     file->append(bytes);
     say(packaging::ThumbnailAdded{{.number = number,
                                    .era = era_,
-                                   .width = 320,
-                                   .height = 180,
+                                   .width = width,
+                                   .height = height,
                                    .size = bytes.size(),
                                    .file = std::move(file)}});
   }

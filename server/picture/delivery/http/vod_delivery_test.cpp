@@ -38,7 +38,7 @@ std::shared_ptr<const packaging::ClosedWindow> film() {
   return std::make_shared<const packaging::ClosedWindow>(film_item());
 }
 
-std::shared_ptr<const packaging::ClosedWindow> film_with_pictures() {
+std::shared_ptr<const packaging::ClosedWindow> film_with_pictures(std::uint32_t height = 180) {
   packaging::ClosedItem item = film_item();
   media::Track picture;
   picture.kind = media::TrackKind::video;
@@ -61,7 +61,7 @@ std::shared_ptr<const packaging::ClosedWindow> film_with_pictures() {
   poster->jpeg = Buffer::copy_of("a poster");
   poster->etag = "\"p\"";
   item.poster = std::move(poster);
-  item.thumbnails.push_back({.number = 1, .width = 320, .height = 180, .size = 900});
+  item.thumbnails.push_back({.number = 1, .width = 320, .height = height, .size = 900});
   return std::make_shared<const packaging::ClosedWindow>(std::move(item));
 }
 
@@ -141,6 +141,30 @@ TEST_F(VodDelivery, StillPicturesOfAFilm) {
   EXPECT_FALSE(thumbnail->credit);
   EXPECT_EQ(text("/vod/film/thumbnails/76-1.jpg").status, 404U);
   EXPECT_EQ(text("/vod/film/thumbnails/1.jpg").status, 404U);
+}
+
+TEST_F(VodDelivery, SheetsOfAFilm) {
+  live_.vod().put("film", film_with_pictures());
+  for (const std::string_view none :
+       {"/vod/film/thumbnails/sheets.m3u8", "/vod/film/thumbnails/sheets.vtt",
+        "/vod/film/thumbnails/sheet-77-4000000-1.jpg"})
+    EXPECT_EQ(text(none).status, 404U) << none << ": its thumbnails are as high as they used to be";
+  live_.vod().put("film", film_with_pictures(176));
+  EXPECT_TRUE(
+      text("/vod/film/thumbnails/sheets.m3u8").body.text().contains("\nsheet-77-4000000-1"));
+  EXPECT_EQ(text("/vod/film/thumbnails/sheets.vtt").type, "text/vtt; charset=utf-8");
+  constexpr std::string_view kSheet = "/vod/film/thumbnails/sheet-77-4000000-1.jpg";
+  const Reply reply = ask(kSheet, "", "bytes=0-1");
+  const auto* sheet = std::get_if<SheetReply>(&reply);
+  ASSERT_NE(sheet, nullptr);
+  EXPECT_EQ(sheet->sheet.tiles.size(), packaging::kSheetTiles);
+  EXPECT_TRUE(sheet->found.caching.immutable);
+  EXPECT_EQ(sheet->range, "bytes=0-1");
+  EXPECT_EQ(sheet->otherwise.status, 404U);
+  const Reply known = ask(kSheet, sheet->found.etag);
+  EXPECT_EQ(std::get<BytesReply>(known).status, 304U);
+  EXPECT_EQ(text("/vod/film/thumbnails/sheet-76-4000000-1.jpg").status, 404U);
+  EXPECT_EQ(text("/vod/film/thumbnails/sheet-77-4000000-2.jpg").status, 404U);
 }
 
 TEST_F(VodDelivery, WhatIsNotThereIsNeverHeld) {
