@@ -214,14 +214,24 @@ TEST(KapokTranscoder, MemoryOf8kStaysWithinItsBounds) {
   SpawnedWorker worker;
   worker.feed(clip, ladder);
   std::size_t packets = 0;
+  std::size_t beats = 0;
+  bool draining = false;
   std::string status;
   while (const std::optional<wire::FromWorker> message = worker.next()) {
-    if (const auto* beat = std::get_if<wire::Heartbeat>(&*message))
+    if (const auto* beat = std::get_if<wire::Heartbeat>(&*message)) {
       EXPECT_LT(beat->memory_bytes, std::uint64_t{1200} * 1024 * 1024);
+      ++beats;
+    }
     if (const auto* notice = std::get_if<wire::Notice>(&*message))
       EXPECT_LT(notice->level, LogLevel::error) << notice->event << ": " << notice->text;
-    if (!std::holds_alternative<wire::RungPacket>(*message)) continue;
-    if (++packets == 1) worker.send(wire::Drain{});
+    packets += std::holds_alternative<wire::RungPacket>(*message) ? 1 : 0;
+    // On a machine that is too slow half of the pictures are left out, and the encoder holds the
+    // rest.
+    constexpr std::size_t kPatience = 60;
+    if (!draining && (packets > 0 || beats > kPatience)) {
+      draining = true;
+      worker.send(wire::Drain{});
+    }
     const std::string now = read_all("/proc/" + std::to_string(worker.pid()) + "/status");
     if (now.find("VmPeak:") != std::string::npos) status = now;
   }
