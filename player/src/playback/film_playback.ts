@@ -12,6 +12,10 @@ export interface FilmSnapshot extends Choices {
   range: { start: number; end: number };
 }
 
+// Without prefetching: where a seek aborts the fetch of an init segment that was prefetched, Shaka 5.2.12 keeps the
+// aborted fetch and takes it again for ever (https://github.com/shaka-project/shaka-player/issues/10569).
+const kStreaming = { retryParameters: kRetry, bufferBehind: 60, segmentPrefetchLimit: 0 };
+
 // So much is still heard in the old sound: what is thrown away right under the playhead would cost a stall.
 const kKeptSoundS = 1;
 
@@ -121,7 +125,7 @@ export class FilmPlayback {
     this.shaka = shaka;
     await shaka.load({
       url: base + (this.protocol === 'dash' ? 'manifest.mpd' : 'master.m3u8'),
-      config: { manifest: { retryParameters: kRetry }, streaming: { retryParameters: kRetry, bufferBehind: 60 } },
+      config: { manifest: { retryParameters: kRetry }, streaming: kStreaming },
       startTime: this.resumeAt,
       route: (uri) => uri,
     });

@@ -9,7 +9,7 @@ import { kPageReader } from './barcode.mjs';
 import { complaints, launchChromium, noChromium } from './browsers.mjs';
 import { kChineseHz, kEnglishHz } from './clips.mjs';
 import { decodedNumbers } from './decoded.mjs';
-import { until } from './environment.mjs';
+import { sleep, until } from './environment.mjs';
 import { accessibilityProblems, drawn, hears, noPage, playing, previewAt, statusOf, video } from './our_page.mjs';
 
 const kSound = 'select[aria-label="Sound language"]';
@@ -145,12 +145,22 @@ export function onOurPage(server) {
     });
 
     test('the quality is the one that is chosen, in the same sound', async () => {
-      for (const height of ['270', '360', '270']) {
+      // A seek that comes while the init segment of the new quality is on its way aborts that.
+      await page.route('**/init-*.mp4', async (route) => {
+        await sleep(500);
+        await route.continue().catch(() => undefined);
+      });
+      // None of it is buffered.
+      for (const [height, elsewhere, first] of [['360', 45, true], ['270', 25], ['360', 45], ['270', 5]]) {
+        const asked = first || page.waitForRequest(/\/init-[^/]*\.mp4$/); // it may play in the first one already
         await page.selectOption(kQuality, height);
-        await seekTo(height === '360' ? 30 : 5); // beyond what is buffered
+        await asked;
+        await seekTo(elsewhere);
         await until(`${height} lines`, async () => (await video(page)).height === Number(height));
         await drawn('the choice', () => page.inputValue(kQuality), new RegExp(`^${height}$`));
+        await playing(page);
       }
+      await page.unroute('**/init-*.mp4');
       await page.selectOption(kSound, 'en/1');
       await hears(page, kEnglishHz);
       await drawn('no other picture with another sound', () => page.inputValue(kQuality), /^270$/);
