@@ -151,7 +151,7 @@ export function LiveList({ onWatch, watched }: Properties) {
     <section ref={list} class="list" aria-labelledby="list-title" aria-busy={loading}>
       <div class="list-head">
         <h1 id="list-title">{t('list.title')}</h1>
-        {live > 0 && <span class="list-count">{t('list.count', { count: live })}</span>}
+        {live > 0 && <span class="list-count">{t(live === 1 ? 'list.count_one' : 'list.count', { count: live })}</span>}
       </div>
       <div role="status" class="quiet-status">
         {loading && <span class="hidden-text">{t('list.loading')}</span>}
