@@ -126,8 +126,7 @@ TEST(Golden, ALadderOfTwoRangesAndTwoCodecs) {
   compare("ladder.mpd", write_dash_manifest({era}, era.era.start_utc));
 }
 
-// A source with HDR10+ and a rung of it, which the encoder made without.
-TEST(Golden, DynamicMetadataOfTheSourceAlone) {
+media::VideoFacts hdr10_plus() {
   media::VideoFacts facts;
   facts.width = 3840;
   facts.height = 2160;
@@ -135,30 +134,45 @@ TEST(Golden, DynamicMetadataOfTheSourceAlone) {
   facts.frame_rate = {50, 1};
   facts.colour = {9, 16, 9, false};
   facts.hdr10_plus = true;
-  RenditionInfo source;
-  source.id = "source";
-  source.bandwidth = 28'000'000;
-  RenditionInfo rung;
-  rung.id = "1080p-hdr";
-  rung.bandwidth = 6'000'000;
-  rung.rung = true;
-  RenditionInfo sound;
-  sound.id = "audio-zh";
-  sound.bandwidth = 140'000;
+  return facts;
+}
+
+RenditionInfo rendition(const char* id, std::uint32_t bandwidth, bool rung) {
+  RenditionInfo info;
+  info.id = id;
+  info.bandwidth = bandwidth;
+  info.rung = rung;
+  return info;
+}
+
+EraListing hdr_era() {
   EraListing era;
   era.era = {.id = 3,
              .start_utc = UtcTime(seconds(1'790'000'000)),
              .base = 895'000'000,
              .segment_duration = seconds(2),
              .window = seconds(1800)};
-  const auto hevc = [](const char* codec_string, const media::VideoFacts& of) {
-    return pictures(media::Codec::hevc, codec_string, of);
-  };
-  era.renditions.push_back(listed(source, hevc("hvc1.2.4.L153.B0", facts)));
+  return era;
+}
+
+auto hevc_pictures(const char* codec_string, const media::VideoFacts& of) {
+  return pictures(media::Codec::hevc, codec_string, of);
+}
+
+// A source with HDR10+ and a rung of it, which the encoder made without.
+TEST(Golden, DynamicMetadataOfTheSourceAlone) {
+  media::VideoFacts facts = hdr10_plus();
+  const RenditionInfo source = rendition("source", 28'000'000, false);
+  const RenditionInfo rung = rendition("1080p-hdr", 6'000'000, true);
+  RenditionInfo sound;
+  sound.id = "audio-zh";
+  sound.bandwidth = 140'000;
+  EraListing era = hdr_era();
+  era.renditions.push_back(listed(source, hevc_pictures("hvc1.2.4.L153.B0", facts)));
   facts.width = 1920;
   facts.height = 1080;
   facts.hdr10_plus = false;
-  era.renditions.push_back(listed(rung, hevc("hvc1.2.4.L123.B0", facts)));
+  era.renditions.push_back(listed(rung, hevc_pictures("hvc1.2.4.L123.B0", facts)));
   era.renditions.push_back(listed(sound, *audio_track()));
   compare("hdr10-plus.m3u8", write_multivariant(era));
   compare("hdr10-plus.mpd", write_dash_manifest({era}, era.era.start_utc));
@@ -167,37 +181,18 @@ TEST(Golden, DynamicMetadataOfTheSourceAlone) {
 // Sources with Dolby Vision: over HDR10, with HDR10+ and a rung, and of profile 5 in a period of
 // its own.
 TEST(Golden, DolbyVisionOfTheSourceAlone) {
-  media::VideoFacts facts;
-  facts.width = 3840;
-  facts.height = 2160;
-  facts.bit_depth = 10;
-  facts.frame_rate = {50, 1};
-  facts.colour = {9, 16, 9, false};
-  facts.hdr10_plus = true;
+  media::VideoFacts facts = hdr10_plus();
   facts.dolby_vision = media::DolbyVision{8, 9, 1};
-  RenditionInfo source;
-  source.id = "source";
-  source.bandwidth = 28'000'000;
-  RenditionInfo rung;
-  rung.id = "1080p-hdr";
-  rung.bandwidth = 6'000'000;
-  rung.rung = true;
-  EraListing era;
-  era.era = {.id = 3,
-             .start_utc = UtcTime(seconds(1'790'000'000)),
-             .base = 895'000'000,
-             .segment_duration = seconds(2),
-             .window = seconds(1800)};
-  const auto hevc = [](const char* codec_string, const media::VideoFacts& of) {
-    return pictures(media::Codec::hevc, codec_string, of);
-  };
-  era.renditions.push_back(listed(source, hevc("hvc1.2.4.L153.B0", facts)));
+  const RenditionInfo source = rendition("source", 28'000'000, false);
+  const RenditionInfo rung = rendition("1080p-hdr", 6'000'000, true);
+  EraListing era = hdr_era();
+  era.renditions.push_back(listed(source, hevc_pictures("hvc1.2.4.L153.B0", facts)));
   EraListing before = era;
   facts.width = 1920;
   facts.height = 1080;
   facts.hdr10_plus = false;
   facts.dolby_vision.reset();
-  era.renditions.push_back(listed(rung, hevc("hvc1.2.4.L123.B0", facts)));
+  era.renditions.push_back(listed(rung, hevc_pictures("hvc1.2.4.L123.B0", facts)));
   compare("dolby-vision.m3u8", write_multivariant(era));
   facts.colour = {2, 2, 2, true};
   facts.dolby_vision = media::DolbyVision{5, 5, 0};
@@ -205,7 +200,7 @@ TEST(Golden, DolbyVisionOfTheSourceAlone) {
   before.era.start_utc = UtcTime(seconds(1'789'999'000));
   before.era.base = 894'999'500;
   before.duration = seconds(1000);
-  before.renditions = {listed(source, hevc("hvc1.2.4.L123.B0", facts))};
+  before.renditions = {listed(source, hevc_pictures("hvc1.2.4.L123.B0", facts))};
   compare("dolby-vision-5.m3u8", write_multivariant(before));
   compare("dolby-vision.mpd", write_dash_manifest({before, era}, era.era.start_utc));
 }

@@ -1,8 +1,8 @@
 // Files of segments that have left the window, which the next segments are written over. A tmpfs
 // has to find memory for each new file, and so has the host of a virtual machine whose guest gives
-// back what it frees (tests/bench/ingest: over half of all the CPU time there). A file is taken
-// only when no SpoolFile of it is left, so nobody sees its bytes change. Only on a tmpfs: on a disk
-// a power cut could leave an old segment's bytes under the record of a new one, where a new file is
+// back what it frees (a third of the CPU of 128 feeds: tests/bench/ingest). A file is taken only
+// when no SpoolFile of it is left, so nobody sees its bytes change. Only on a tmpfs: on a disk a
+// power cut could leave an old segment's bytes under the record of a new one, where a new file is
 // too short and known to be. Writer thread only.
 #pragma once
 

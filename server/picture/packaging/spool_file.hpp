@@ -1,6 +1,7 @@
-// One segment's bytes: a file that only grows, is never truncated and may be unlinked while it is
-// being sent. Shared by all shards; reading is safe from any thread for bytes that were announced
-// by an event.
+// One segment's bytes: a file that only grows and may be unlinked while it is being sent. On a
+// tmpfs another segment is written over it once no object is left (spare_files.hpp): send copies of
+// its pages (send, write), not the pages themselves (sendfile, splice, MSG_ZEROCOPY). Shared by all
+// shards; reading is safe from any thread for bytes that were announced by an event.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@ namespace kapok::packaging {
 class SpoolFile {
  public:
   virtual ~SpoolFile() = default;
-  // For sendfile and preadv2. Opened on first use for files of an older run or an old part of the
+  // For preadv2. Opened on first use for files of an older run or an old part of the
   // window; stays open while the object lives.
   virtual Result<int> descriptor() const = 0;
   // A mapping of [offset, offset + size), valid while the object lives. Touching it may block on a
