@@ -151,7 +151,8 @@ struct Config {
   SrtConfig srt;
   TlsConfig tls;
   std::filesystem::path data_dir = "/var/lib/kapok";
-  std::filesystem::path spool_dir;   // empty: data_dir / "spool"
+  std::filesystem::path spool_dir;  // empty: data_dir / "spool"
+  ByteSize spool_reserve = {0};
   std::filesystem::path ledger_dir;  // empty: data_dir / "ledger"
   std::string ledger_origin = "kapok.local/hours";
   WindowConfig window;

@@ -92,6 +92,11 @@ constexpr KeySpec kRoot[] = {
      kRestart},
     {"spool.dir", KAPOK_KEY(spool_dir),
      "The live window's files; may lie on a tmpfs. Empty: <data.dir>/spool.", kRestart},
+    {"spool.reserve", KAPOK_KEY(spool_reserve),
+     "With the spool on a tmpfs: memory for its files that is made ready at start, when nothing "
+     "else wants the core (\"12GiB\"). For virtual machines, whose hosts find new memory slowly: "
+     "twice window.time times the bit rates of all renditions. 0: none.",
+     kRestart, Form::any, 0, 1024 * 1024 * kGiB},
     {"window.time", KAPOK_KEY(window.time), "How far back viewers can go (time shift).", kReload,
      Form::any, 10 * kSecond, 14 * kDay},
     {"window.bytes", KAPOK_KEY(window.bytes),

@@ -181,6 +181,8 @@ std::string Server::credential(const std::string& channel, const std::string& fe
 }
 
 Result<void> Server::prepare_channels() {
+  if (const std::uint64_t bytes = config_.spool_reserve.bytes; bytes > 0)
+    reserve_ = KAPOK_TRY(packaging::MemoryReserve::fill(config_.spool(), bytes, log_, metrics_));
   spool_reader_ = std::make_unique<WorkerThread>("spool-reader", kMaxColdReads);
   office_ = std::make_unique<WorkerThread>("office", kMaxOfficeJobs);
   shards_ = std::make_unique<Shards>(shard_count(config_));
@@ -210,7 +212,8 @@ Result<void> Server::prepare_channels() {
                                                      .evidence = *metering_,
                                                      .clock = clock_,
                                                      .log = log_.with("channel", options.channel),
-                                                     .metrics = metrics_});
+                                                     .metrics = metrics_,
+                                                     .reserve = reserve_});
           },
       .clock = clock_,
       .log = log_,

@@ -92,6 +92,7 @@ class Server {
   std::atomic<bool> draining_ = false;
 
   // In the order of construction; taken down in the reverse.
+  std::shared_ptr<packaging::MemoryReserve> reserve_;         // null: none
   std::vector<std::unique_ptr<WorkerThread>> spool_writers_;  // a shard's channels share one
   std::unique_ptr<WorkerThread> spool_reader_;
   std::unique_ptr<WorkerThread> office_;  // reports, keys, reloads: whatever blocks and can wait

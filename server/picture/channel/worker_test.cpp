@@ -44,7 +44,8 @@ struct WorkerFixture : ::testing::Test, RungSink {
   NullMetrics metrics;
   std::shared_ptr<DeviceLoad> devices = std::make_shared<DeviceLoad>();
   std::shared_ptr<LogLines> log = std::make_shared<LogLines>();
-  WorkerLimits limits;
+  // A child that other tests starve is not hung.
+  WorkerLimits limits{.start = seconds(50), .silence = seconds(50), .queue = {}};
   std::unique_ptr<Worker> worker;
   std::vector<std::string> tracks;
   std::vector<std::pair<std::string, media::Packet>> packets;
@@ -94,7 +95,7 @@ struct WorkerFixture : ::testing::Test, RungSink {
     const MonoTime limit = clock.mono() + seconds(60);
     shard.restart();
     while (!condition()) {
-      ASSERT_LT(clock.mono(), limit) << "it never happened";
+      ASSERT_LT(clock.mono(), limit) << "it never happened: " << testing::PrintToString(log->lines);
       shard.run_one_for(milliseconds(20));
       shard.restart();
     }

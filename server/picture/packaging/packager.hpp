@@ -21,6 +21,7 @@
 #include "server/evidence/facts.hpp"
 #include "server/media/image.hpp"
 #include "server/media/packet.hpp"
+#include "server/picture/packaging/memory_reserve.hpp"
 #include "server/picture/packaging/window.hpp"
 
 namespace kapok::packaging {
@@ -43,6 +44,7 @@ struct PackagerServices {
   const Clock& clock;
   Log log;
   Metrics& metrics;
+  std::shared_ptr<MemoryReserve> reserve = nullptr;  // of the spool's file system; null: none
 };
 
 // A rung comes from a worker: later than the feed it was made of, perhaps not at all. It is cut

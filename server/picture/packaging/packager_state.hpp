@@ -176,7 +176,7 @@ struct Packager::State : std::enable_shared_from_this<Packager::State> {
       : options(std::move(o)),
         services(std::move(s)),
         series(services.metrics, options.channel),
-        spool(std::make_shared<Spool>(options.directory)),
+        spool(std::make_shared<Spool>(options.directory, services.reserve)),
         retention({options.window, options.window_bytes}),
         rules{options.segment_target, options.segment_ceiling},
         idle(services.home, boost::asio::steady_timer::time_point::max()) {}

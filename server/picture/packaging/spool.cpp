@@ -270,11 +270,12 @@ Result<Spool::PartDone> Spool::write_part(const std::optional<IndexedSegment>& o
   Bytes records;
   if (opening) append_record(records, *opening);
   append_record(records, part);
+  if (reserve_ && !writing.reused) reserve_->give_up(chunk.size);
   auto written = write_all(writing.descriptor, std::move(vectors), writing.bytes);
   if (written) written = append_to_index(records);
   if (!written) {
     writing.damaged = true;
-    if (written.error().code == Errc::full) spares_.clear();
+    if (written.error().code == Errc::full) make_room();
     return std::unexpected(std::move(written).error());
   }
   if (opening) {
@@ -286,6 +287,11 @@ Result<Spool::PartDone> Spool::write_part(const std::optional<IndexedSegment>& o
   writing.hash.update(chunk.head);
   for (const Buffer& sample : chunk.samples) writing.hash.update(sample.bytes());
   return PartDone{part.part.offset, opening ? writing.file : nullptr};
+}
+
+void Spool::make_room() {
+  spares_.clear();
+  if (reserve_) reserve_->give_up_all();
 }
 
 void Spool::damage(const std::string& rendition) {
@@ -336,7 +342,8 @@ void Spool::unlink_before(const std::string& rendition, std::uint64_t before) {
 std::optional<std::uint64_t> Spool::available_bytes() const {
   struct statvfs status{};
   if (::statvfs(directory_.c_str(), &status) != 0) return std::nullopt;
-  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize +
+         (reserve_ ? reserve_->held() : 0);
 }
 
 }  // namespace kapok::packaging

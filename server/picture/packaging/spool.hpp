@@ -16,6 +16,7 @@
 #include "server/picture/containers/cmaf/chunk.hpp"
 #include "server/picture/packaging/disk_file.hpp"
 #include "server/picture/packaging/image_files.hpp"
+#include "server/picture/packaging/memory_reserve.hpp"
 #include "server/picture/packaging/spare_files.hpp"
 #include "server/picture/packaging/spool_index.hpp"
 
@@ -38,8 +39,9 @@ struct SegmentDone {
 
 class Spool {
  public:
-  explicit Spool(std::filesystem::path directory)
-      : directory_(std::move(directory)), images_(directory_) {}
+  // `reserve`: of the file system it lies on; null for none.
+  explicit Spool(std::filesystem::path directory, std::shared_ptr<MemoryReserve> reserve = nullptr)
+      : directory_(std::move(directory)), images_(directory_), reserve_(std::move(reserve)) {}
 
   // Reads the index, checks that the files are there, closes what a killed server left open, and
   // writes a fresh index. Errors: config, io.
@@ -69,7 +71,7 @@ class Spool {
   // Index first, then the files: a name that is gone is never listed. What is not removed at once
   // (see spare_files.hpp) a restart removes.
   void unlink_before(const std::string& rendition, std::uint64_t before);
-  // Room left on the file system; nullopt where it cannot be told.
+  // Room left on the file system, what the reserve holds with it; nullopt where it cannot be told.
   std::optional<std::uint64_t> available_bytes() const;
 
  private:
@@ -89,6 +91,7 @@ class Spool {
   Result<void> append_to_index(const Bytes& bytes);
   Result<void> rotate_index();
   void check_files(SpoolRecovery& recovery);
+  void make_room();
   std::optional<Ticks> led_duration(const std::string& rung, std::uint64_t number) const;
   void close_left_open(const std::string& id);
   void remove_orphans(SpoolRecovery& recovery);
@@ -102,6 +105,7 @@ class Spool {
   bool index_behind_ = false;          // a record could not be written: rotate before the next one
   std::map<std::string, Writing> writing_;
   SpareFiles spares_;
+  std::shared_ptr<MemoryReserve> reserve_;
 };
 
 }  // namespace kapok::packaging

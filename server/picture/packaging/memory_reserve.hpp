@@ -1,0 +1,66 @@
+// Memory for a spool on a tmpfs, found before the feeds come. Where the host of a virtual machine
+// has to find each page that its guest uses for the first time, new files are written at a
+// twentieth of the speed, and a window that fills costs parts (ADR 024). So a thread that runs when
+// nobody else wants its core writes files without a name, and whoever writes a new file of the
+// spool gives up as many bytes first: what was freed last is what the kernel hands out next.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "server/base/log.hpp"
+#include "server/base/metrics.hpp"
+#include "server/picture/packaging/disk_file.hpp"
+
+namespace kapok::packaging {
+
+class MemoryReserve {
+ public:
+  // Begins to fill it; logs when it is full. What the files below `spool` hold already counts. An
+  // eighth of the tmpfs stays free: less is held, with a warning. Errors: config (no tmpfs), io.
+  static Result<std::shared_ptr<MemoryReserve>> fill(const std::filesystem::path& spool,
+                                                     std::uint64_t bytes, Log log,
+                                                     Metrics& metrics);
+  MemoryReserve(const MemoryReserve&) = delete;
+  MemoryReserve& operator=(const MemoryReserve&) = delete;
+  ~MemoryReserve();  // stops filling; all of it is free
+
+  // So many bytes are about to be written to a new file of this spool. Any thread; waits for none.
+  void give_up(std::uint64_t bytes);
+  // The tmpfs is full: none of it is worth a lost part.
+  void give_up_all();
+  // What it can still give up.
+  std::uint64_t held() const { return held_.load(std::memory_order_relaxed); }
+  bool is_filling() const { return filling_.load(std::memory_order_acquire); }
+
+ private:
+  struct Piece {
+    FileHandle file;
+    std::uint64_t bytes = 0;
+  };
+  MemoryReserve(std::filesystem::path spool, std::uint64_t bytes, Log log, Metrics& metrics);
+  void run(const std::stop_token& stop);
+  Result<Piece> make_piece(std::uint64_t bytes, const std::stop_token& stop) const;
+  void settle();  // mutex_ is held
+
+  const std::filesystem::path spool_;
+  const Log log_;
+  Gauge& gauge_;
+  std::atomic<std::uint64_t> owed_{0};  // given up, not yet taken from the pieces
+  std::atomic<std::uint64_t> held_{0};
+  std::atomic<bool> filling_{true};
+  // Writers of all shards take pieces that the thread adds; they only ever try it, because a thread
+  // of idle priority may hold it for as long as others keep its core busy.
+  std::mutex mutex_;
+  std::uint64_t wanted_;
+  std::vector<Piece> pieces_;
+  std::jthread thread_;
+};
+
+}  // namespace kapok::packaging
