@@ -5,7 +5,8 @@
 # its headers are reachable through a private include root (a folder with one symlink) that is handed
 # on to the folders that name it, so an undeclared include does not compile.
 #
-# kapok_program(<name> <folder>)  an executable from a folder under server/app or transcoder/app.
+# kapok_program(<name> <folder> [LIBS ...])  an executable from a folder under server/app or
+# transcoder/app.
 # kapok_fuzzer(<name> <folder>...)  tests/fuzz/<name>.cpp; libFuzzer with KAPOK_FUZZERS, else a replayer.
 
 set_property(GLOBAL PROPERTY KAPOK_FOLDERS "")
@@ -50,29 +51,47 @@ function(kapok_include_root folder out)
   set(${out} "${root}" PARENT_SCOPE)
 endfunction()
 
+# kapok_precompile(<name> [<imported targets>...]): cmake/<name>.hpp, once per build. The targets that use it
+# are compiled with the definitions of these imported targets too.
+function(kapok_precompile name)
+  file(WRITE "${CMAKE_BINARY_DIR}/kapok_${name}.cpp.in" "// holds the precompiled header\n")
+  configure_file("${CMAKE_BINARY_DIR}/kapok_${name}.cpp.in" "${CMAKE_BINARY_DIR}/kapok_${name}.cpp" COPYONLY)
+  add_library(kapok_${name} OBJECT "${CMAKE_BINARY_DIR}/kapok_${name}.cpp")
+  target_link_libraries(kapok_${name} PUBLIC kapok_flags ${ARGN})
+  target_precompile_headers(kapok_${name} PRIVATE "${CMAKE_SOURCE_DIR}/cmake/${name}.hpp")
+  kapok_describe_pch(${name})
+endfunction()
+
 function(kapok_use_pch target)
   if(KAPOK_PCH)
     target_precompile_headers(${target} REUSE_FROM kapok_pch)
   endif()
 endfunction()
 
+# For a target that links GoogleTest: what every unit test includes is precompiled as well.
+function(kapok_use_test_pch target)
+  if(KAPOK_PCH)
+    target_precompile_headers(${target} REUSE_FROM kapok_test_pch)
+  endif()
+endfunction()
+
 # A precompiled header holds absolute paths, so ccache would miss in every other checkout. It takes what
 # stands beside it in a file *.sum as what it is: here the text that goes into it and who compiles it. A
 # package that changes brings a new text, so the packages that are installed make CMake run again.
-function(kapok_describe_pch)
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/cmake/pch.hpp")
+function(kapok_describe_pch name)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/cmake/${name}.hpp")
   if(EXISTS /var/lib/dpkg/status)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS /var/lib/dpkg/status)
   endif()
   get_target_property(definitions kapok_flags INTERFACE_COMPILE_DEFINITIONS)
   list(FILTER definitions EXCLUDE REGEX "^\\$")
   list(TRANSFORM definitions PREPEND -D)
-  execute_process(COMMAND "${CMAKE_CXX_COMPILER}" -std=c++23 ${definitions} -E -P "${CMAKE_SOURCE_DIR}/cmake/pch.hpp"
+  execute_process(COMMAND "${CMAKE_CXX_COMPILER}" -std=c++23 ${definitions} -E -P "${CMAKE_SOURCE_DIR}/cmake/${name}.hpp"
     OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
   get_target_property(options kapok_flags INTERFACE_COMPILE_OPTIONS)
   string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
   string(SHA256 sum "${CMAKE_CXX_COMPILER_VERSION} ${options} ${definitions} ${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${type}} ${text}")
-  file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/CMakeFiles/kapok_pch.dir/cmake_pch.hxx.pch.sum" CONTENT "${sum}\n")
+  file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/CMakeFiles/kapok_${name}.dir/cmake_pch.hxx.pch.sum" CONTENT "${sum}\n")
 endfunction()
 
 # Media libraries are not instrumented: what they pass on between their threads looks like races, and what
@@ -87,6 +106,21 @@ function(kapok_test_environment folder out)
       "G_SLICE=always-malloc")
   endif()
   set(${out} "${environment}" PARENT_SCOPE)
+endfunction()
+
+# The folder's *_test.cpp as one program.
+function(kapok_unit_test folder tests)
+  kapok_target_name("${folder}" target)
+  if(NOT tests OR NOT KAPOK_TESTS)
+    return()
+  endif()
+  add_executable(${target}_test ${tests})
+  target_link_libraries(${target}_test PRIVATE ${target} GTest::gtest GTest::gmock GTest::gtest_main)
+  kapok_use_test_pch(${target}_test)
+  add_test(NAME unit.${folder} COMMAND ${target}_test --gtest_brief=1)
+  kapok_test_environment("${folder}" environment)
+  set_tests_properties(unit.${folder} PROPERTIES LABELS unit TIMEOUT 300
+    ENVIRONMENT "${environment}")
 endfunction()
 
 function(kapok_library folder)
@@ -117,15 +151,7 @@ function(kapok_library folder)
     kapok_link_layers(${target} "${folder}" INTERFACE)
   endif()
   set_property(GLOBAL APPEND PROPERTY KAPOK_FOLDERS "${folder}")
-  if(tests AND KAPOK_TESTS)
-    add_executable(${target}_test ${tests})
-    target_link_libraries(${target}_test PRIVATE ${target} GTest::gtest GTest::gmock GTest::gtest_main)
-    kapok_use_pch(${target}_test)
-    add_test(NAME unit.${folder} COMMAND ${target}_test --gtest_brief=1)
-    kapok_test_environment("${folder}" environment)
-    set_tests_properties(unit.${folder} PROPERTIES LABELS unit TIMEOUT 300
-      ENVIRONMENT "${environment}")
-  endif()
+  kapok_unit_test("${folder}" "${tests}")
 endfunction()
 
 function(kapok_program name folder)
@@ -155,16 +181,10 @@ function(kapok_program name folder)
   target_link_libraries(${name} PRIVATE ${target})
   kapok_use_pch(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
-  if(tests AND KAPOK_TESTS)
-    add_executable(${target}_test ${tests})
-    target_link_libraries(${target}_test PRIVATE ${target} GTest::gtest GTest::gmock GTest::gtest_main)
-    kapok_use_pch(${target}_test)
+  kapok_unit_test("${folder}" "${tests}")
+  if(TARGET ${target}_test)
     # Tests of the program as a process find it in bin/.
     add_dependencies(${target}_test ${name})
-    add_test(NAME unit.${folder} COMMAND ${target}_test --gtest_brief=1)
-    kapok_test_environment("${folder}" environment)
-    set_tests_properties(unit.${folder} PROPERTIES LABELS unit TIMEOUT 300
-      ENVIRONMENT "${environment}")
   endif()
 endfunction()
 
