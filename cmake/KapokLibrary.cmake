@@ -1,11 +1,15 @@
-# kapok_library(<folder> [LIBS <imported targets>...])
+# kapok_library(<folder> [THREADS] [LIBS <imported targets>...])
 #
 # One static library per folder, all .cpp below it that are not *_test.cpp, and one unit-test
 # executable of the *_test.cpp beside them. What the folder may include comes from layers.txt only:
 # its headers are reachable through a private include root (a folder with one symlink) that is handed
 # on to the folders that name it, so an undeclared include does not compile.
 #
-# kapok_program(<name> <folder> [LIBS ...])  an executable from a folder under server/app or
+# THREADS: more than one thread runs in this folder, is started by it or calls into it, so that its tests
+# run under TSan too. A parser or a table of rules has nothing to show there: without the word, the tsan
+# build leaves out the folder's tests, and the folder itself unless another one links it.
+#
+# kapok_program(<name> <folder> [THREADS] [LIBS ...])  an executable from a folder under server/app or
 # transcoder/app.
 # kapok_fuzzer(<name> <folder>...)  tests/fuzz/<name>.cpp; libFuzzer with KAPOK_FUZZERS, else a replayer.
 
@@ -108,9 +112,13 @@ function(kapok_test_environment folder out)
   set(${out} "${environment}" PARENT_SCOPE)
 endfunction()
 
-# The folder's *_test.cpp as one program.
-function(kapok_unit_test folder tests)
+# The folder's *_test.cpp as one program; the tsan build has it only of folders with THREADS.
+function(kapok_unit_test folder threads tests)
   kapok_target_name("${folder}" target)
+  if(KAPOK_SANITIZER STREQUAL "thread" AND NOT threads)
+    set_property(TARGET ${target} PROPERTY EXCLUDE_FROM_ALL ON)
+    return()
+  endif()
   if(NOT tests OR NOT KAPOK_TESTS)
     return()
   endif()
@@ -124,7 +132,7 @@ function(kapok_unit_test folder tests)
 endfunction()
 
 function(kapok_library folder)
-  cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "" "LIBS" ${ARGN})
   if(NOT IS_DIRECTORY "${CMAKE_SOURCE_DIR}/${folder}")
     return()
   endif()
@@ -151,11 +159,11 @@ function(kapok_library folder)
     kapok_link_layers(${target} "${folder}" INTERFACE)
   endif()
   set_property(GLOBAL APPEND PROPERTY KAPOK_FOLDERS "${folder}")
-  kapok_unit_test("${folder}" "${tests}")
+  kapok_unit_test("${folder}" "${ARG_THREADS}" "${tests}")
 endfunction()
 
 function(kapok_program name folder)
-  cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "" "LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${folder}/*.cpp")
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
@@ -181,7 +189,10 @@ function(kapok_program name folder)
   target_link_libraries(${name} PRIVATE ${target})
   kapok_use_pch(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
-  kapok_unit_test("${folder}" "${tests}")
+  if(KAPOK_SANITIZER STREQUAL "thread" AND NOT ARG_THREADS)
+    set_property(TARGET ${name} PROPERTY EXCLUDE_FROM_ALL ON)
+  endif()
+  kapok_unit_test("${folder}" "${ARG_THREADS}" "${tests}")
   if(TARGET ${target}_test)
     # Tests of the program as a process find it in bin/.
     add_dependencies(${target}_test ${name})
