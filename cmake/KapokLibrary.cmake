@@ -1,11 +1,16 @@
-# kapok_library(<folder> [LIBS <imported targets>...])
+# kapok_library(<folder> [THREADS] [LIBS <imported targets>...])
 #
 # One static library per folder, all .cpp below it that are not *_test.cpp, and one unit-test
 # executable of the *_test.cpp beside them. What the folder may include comes from layers.txt only:
 # its headers are reachable through a private include root (a folder with one symlink) that is handed
 # on to the folders that name it, so an undeclared include does not compile.
 #
-# kapok_program(<name> <folder>)  an executable from a folder under server/app or transcoder/app.
+# THREADS: more than one thread runs in this folder, is started by it or calls into it, so that its tests
+# run under TSan too. A parser or a table of rules has nothing to show there: without the word, the tsan
+# build leaves out the folder's tests, and the folder itself unless another one links it.
+#
+# kapok_program(<name> <folder> [THREADS] [LIBS ...])  an executable from a folder under server/app or
+# transcoder/app.
 # kapok_fuzzer(<name> <folder>...)  tests/fuzz/<name>.cpp; libFuzzer with KAPOK_FUZZERS, else a replayer.
 
 set_property(GLOBAL PROPERTY KAPOK_FOLDERS "")
@@ -50,29 +55,47 @@ function(kapok_include_root folder out)
   set(${out} "${root}" PARENT_SCOPE)
 endfunction()
 
+# kapok_precompile(<name> [<imported targets>...]): cmake/<name>.hpp, once per build. The targets that use it
+# are compiled with the definitions of these imported targets too.
+function(kapok_precompile name)
+  file(WRITE "${CMAKE_BINARY_DIR}/kapok_${name}.cpp.in" "// holds the precompiled header\n")
+  configure_file("${CMAKE_BINARY_DIR}/kapok_${name}.cpp.in" "${CMAKE_BINARY_DIR}/kapok_${name}.cpp" COPYONLY)
+  add_library(kapok_${name} OBJECT "${CMAKE_BINARY_DIR}/kapok_${name}.cpp")
+  target_link_libraries(kapok_${name} PUBLIC kapok_flags ${ARGN})
+  target_precompile_headers(kapok_${name} PRIVATE "${CMAKE_SOURCE_DIR}/cmake/${name}.hpp")
+  kapok_describe_pch(${name})
+endfunction()
+
 function(kapok_use_pch target)
   if(KAPOK_PCH)
     target_precompile_headers(${target} REUSE_FROM kapok_pch)
   endif()
 endfunction()
 
+# For a target that links GoogleTest: what every unit test includes is precompiled as well.
+function(kapok_use_test_pch target)
+  if(KAPOK_PCH)
+    target_precompile_headers(${target} REUSE_FROM kapok_test_pch)
+  endif()
+endfunction()
+
 # A precompiled header holds absolute paths, so ccache would miss in every other checkout. It takes what
 # stands beside it in a file *.sum as what it is: here the text that goes into it and who compiles it. A
 # package that changes brings a new text, so the packages that are installed make CMake run again.
-function(kapok_describe_pch)
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/cmake/pch.hpp")
+function(kapok_describe_pch name)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/cmake/${name}.hpp")
   if(EXISTS /var/lib/dpkg/status)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS /var/lib/dpkg/status)
   endif()
   get_target_property(definitions kapok_flags INTERFACE_COMPILE_DEFINITIONS)
   list(FILTER definitions EXCLUDE REGEX "^\\$")
   list(TRANSFORM definitions PREPEND -D)
-  execute_process(COMMAND "${CMAKE_CXX_COMPILER}" -std=c++23 ${definitions} -E -P "${CMAKE_SOURCE_DIR}/cmake/pch.hpp"
+  execute_process(COMMAND "${CMAKE_CXX_COMPILER}" -std=c++23 ${definitions} -E -P "${CMAKE_SOURCE_DIR}/cmake/${name}.hpp"
     OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
   get_target_property(options kapok_flags INTERFACE_COMPILE_OPTIONS)
   string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
   string(SHA256 sum "${CMAKE_CXX_COMPILER_VERSION} ${options} ${definitions} ${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${type}} ${text}")
-  file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/CMakeFiles/kapok_pch.dir/cmake_pch.hxx.pch.sum" CONTENT "${sum}\n")
+  file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/CMakeFiles/kapok_${name}.dir/cmake_pch.hxx.pch.sum" CONTENT "${sum}\n")
 endfunction()
 
 # Media libraries are not instrumented: what they pass on between their threads looks like races, and what
@@ -89,8 +112,27 @@ function(kapok_test_environment folder out)
   set(${out} "${environment}" PARENT_SCOPE)
 endfunction()
 
+# The folder's *_test.cpp as one program; the tsan build has it only of folders with THREADS.
+function(kapok_unit_test folder threads tests)
+  kapok_target_name("${folder}" target)
+  if(KAPOK_SANITIZER STREQUAL "thread" AND NOT threads)
+    set_property(TARGET ${target} PROPERTY EXCLUDE_FROM_ALL ON)
+    return()
+  endif()
+  if(NOT tests OR NOT KAPOK_TESTS)
+    return()
+  endif()
+  add_executable(${target}_test ${tests})
+  target_link_libraries(${target}_test PRIVATE ${target} GTest::gtest GTest::gmock GTest::gtest_main)
+  kapok_use_test_pch(${target}_test)
+  add_test(NAME unit.${folder} COMMAND ${target}_test --gtest_brief=1)
+  kapok_test_environment("${folder}" environment)
+  set_tests_properties(unit.${folder} PROPERTIES LABELS unit TIMEOUT 300
+    ENVIRONMENT "${environment}")
+endfunction()
+
 function(kapok_library folder)
-  cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "" "LIBS" ${ARGN})
   if(NOT IS_DIRECTORY "${CMAKE_SOURCE_DIR}/${folder}")
     return()
   endif()
@@ -117,19 +159,11 @@ function(kapok_library folder)
     kapok_link_layers(${target} "${folder}" INTERFACE)
   endif()
   set_property(GLOBAL APPEND PROPERTY KAPOK_FOLDERS "${folder}")
-  if(tests AND KAPOK_TESTS)
-    add_executable(${target}_test ${tests})
-    target_link_libraries(${target}_test PRIVATE ${target} GTest::gtest GTest::gmock GTest::gtest_main)
-    kapok_use_pch(${target}_test)
-    add_test(NAME unit.${folder} COMMAND ${target}_test --gtest_brief=1)
-    kapok_test_environment("${folder}" environment)
-    set_tests_properties(unit.${folder} PROPERTIES LABELS unit TIMEOUT 300
-      ENVIRONMENT "${environment}")
-  endif()
+  kapok_unit_test("${folder}" "${ARG_THREADS}" "${tests}")
 endfunction()
 
 function(kapok_program name folder)
-  cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "" "LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${folder}/*.cpp")
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
@@ -155,16 +189,13 @@ function(kapok_program name folder)
   target_link_libraries(${name} PRIVATE ${target})
   kapok_use_pch(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
-  if(tests AND KAPOK_TESTS)
-    add_executable(${target}_test ${tests})
-    target_link_libraries(${target}_test PRIVATE ${target} GTest::gtest GTest::gmock GTest::gtest_main)
-    kapok_use_pch(${target}_test)
+  if(KAPOK_SANITIZER STREQUAL "thread" AND NOT ARG_THREADS)
+    set_property(TARGET ${name} PROPERTY EXCLUDE_FROM_ALL ON)
+  endif()
+  kapok_unit_test("${folder}" "${ARG_THREADS}" "${tests}")
+  if(TARGET ${target}_test)
     # Tests of the program as a process find it in bin/.
     add_dependencies(${target}_test ${name})
-    add_test(NAME unit.${folder} COMMAND ${target}_test --gtest_brief=1)
-    kapok_test_environment("${folder}" environment)
-    set_tests_properties(unit.${folder} PROPERTIES LABELS unit TIMEOUT 300
-      ENVIRONMENT "${environment}")
   endif()
 endfunction()
 
