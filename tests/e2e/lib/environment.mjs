@@ -89,6 +89,8 @@ export async function until(what, condition, { timeout_ms = 15_000, every_ms = 1
 }
 
 const kKeptOutput = 64 * 1024;
+// What a program said last is read when it has ended already; a child of its own may hold the pipe open for longer.
+const kLastWords_ms = 1_000;
 const running = new Set();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -108,7 +110,12 @@ export class Program {
       });
       this.child.once('exit', (code, signal) => {
         running.delete(this.child);
-        resolve({ code, signal });
+        const done = () => {
+          clearTimeout(timer);
+          resolve({ code, signal });
+        };
+        const timer = setTimeout(done, kLastWords_ms);
+        this.child.once('close', done);
       });
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
