@@ -6,7 +6,7 @@ import { smallClip } from './lib/clips.mjs';
 import { parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
-import { noServer, sleep } from './lib/environment.mjs';
+import { noServer, until } from './lib/environment.mjs';
 
 const kSegments = 4;
 const kMaxSlew_ppm = 500;
@@ -37,9 +37,14 @@ describe('boxes', { skip: noServer() }, () => {
     server = await Server.start();
     push = await new Push(await smallClip(), server.publishUrl()).running();
     await server.playable();
-    await sleep(11_000);
     const master = await server.text('/live/demo/master.m3u8');
     renditions = ['source', ...[...master.matchAll(/URI="([^"/]+)\/media\.m3u8"/g)].map((match) => match[1])];
+    await until('the segments', async () => {
+      for (const rendition of renditions) {
+        if (parseMediaPlaylist(await server.text(`/live/demo/${rendition}/media.m3u8`)).segments.length <= kSegments) return false;
+      }
+      return true;
+    }, { timeout_ms: 60_000, every_ms: 500 });
   });
   after(async () => {
     await push?.stop();

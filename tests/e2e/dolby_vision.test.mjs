@@ -1,4 +1,5 @@
 // Feeds with Dolby Vision: over HDR10 (8.1) it is told of the source and plays everywhere without; profile 5 is offered to its decoders alone.
+// Runs busy: HEVC is encoded, and decoded by a browser.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
 // What legacy RTMP has no form for, pushed by FFmpeg 8.1: AV1 with Opus into Chromium, and several pictures and sounds in
 // one feed.
+// Runs busy: AV1 is encoded, and decoded by a browser.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -10,7 +10,7 @@ import { smallClip } from './lib/clips.mjs';
 import { frozen, parseMediaPlaylist } from './lib/playlist.mjs';
 import { Push } from './lib/push.mjs';
 import { Server } from './lib/server.mjs';
-import { noServer, sleep, temporaryFolder, until } from './lib/environment.mjs';
+import { noServer, temporaryFolder, until } from './lib/environment.mjs';
 
 describe('completeness', { skip: noServer() }, () => {
   let server, push, folder, clip;
@@ -20,7 +20,8 @@ describe('completeness', { skip: noServer() }, () => {
     server = await Server.start();
     push = await new Push(clip, server.publishUrl()).running();
     await server.playable();
-    await sleep(14_000);
+    const listed = async () => parseMediaPlaylist(await server.text('/live/demo/source/media.m3u8')).segments.length;
+    await until('five segments', async () => (await listed()) >= 5, { timeout_ms: 60_000, every_ms: 500 });
   });
   after(async () => {
     await push?.stop();

@@ -1,4 +1,5 @@
 // A feed with HDR10+ metadata: the source has them in every frame and says so everywhere, a rung has not and does not.
+// Runs busy: HEVC is encoded, and decoded by a browser.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

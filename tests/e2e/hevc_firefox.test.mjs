@@ -1,4 +1,5 @@
 // HEVC Main 10 over Enhanced RTMP reaches a browser that can decode it: Firefox ESR.
+// Runs alone: it counts the frames that a software decoder drops.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launchFirefox, noFirefox } from './lib/browsers.mjs';

@@ -1,5 +1,6 @@
 // A household on a slow line plays the smallest rung; its worker is killed. The segments that the rung misses are
 // gaps, and each player plays these numbers from another rendition, without being touched.
+// Runs busy: a rung is encoded while a player plays.
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,6 @@
 // Chromium plays LL-DASH and LL-HLS with the players that households and partners use; the burnt-in
 // counter says how late the picture really is.
+// Runs alone: it measures latency.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium, noChromium } from './lib/browsers.mjs';

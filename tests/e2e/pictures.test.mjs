@@ -1,5 +1,6 @@
 // What the transcoder makes of a real feed beside its rungs' packets: a poster, a thumbnail for each segment, and sheets of
 // these, that players and our own page find, a logo and a clock in the rungs; and that all of it survives a kill -9.
+// Runs busy: a rung is encoded while players play.
 import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
 // An encoder that comes back with other parameters: one discontinuity, one new Period, and viewers who
 // were watching go on watching.
+// Runs busy: three players play at the same time.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium, noChromium } from './lib/browsers.mjs';

@@ -1,5 +1,6 @@
 // kill -9 while people watch: the server comes back with its window and its numbers, and players go on
 // without a reload.
+// Runs busy: three players play at the same time.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium, noChromium } from './lib/browsers.mjs';

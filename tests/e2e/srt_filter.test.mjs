@@ -18,7 +18,8 @@ const kLatency_ms = 500;
 
 const sha256 = (path) => createHash('sha256').update(readFileSync(path)).digest('hex');
 
-describe('SRT packet filter and key refresh', { skip: noServer() }, () => {
+// At the same time: they only wait.
+describe('SRT packet filter and key refresh', { skip: noServer(), concurrency: 3 }, () => {
   let folder, source;
   before(async () => {
     folder = temporaryFolder('filter');

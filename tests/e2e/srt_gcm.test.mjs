@@ -18,8 +18,10 @@ const kLoss = { loss: '2%', delay: '10ms', seed: 9 };
 
 const sha256 = (path) => createHash('sha256').update(readFileSync(path)).digest('hex');
 
-describe('SRT with AES-GCM', { skip: noServer() }, () => {
+// At the same time: they only wait.
+describe('SRT with AES-GCM', { skip: noServer(), concurrency: 4 }, () => {
   let folder, clip;
+  const made = new Map(); // by its seconds
   before(async () => {
     folder = temporaryFolder('gcm');
     clip = await smallClip();
@@ -27,7 +29,8 @@ describe('SRT with AES-GCM', { skip: noServer() }, () => {
   after(() => folder?.remove());
 
   /** The beginning of the clip as TS, in whole messages. */
-  async function material(seconds) {
+  const material = (seconds) => made.get(seconds) ?? made.set(seconds, make(seconds)).get(seconds);
+  async function make(seconds) {
     const path = join(folder.path, `source-${seconds}.ts`);
     await run('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-y', '-i', clip.path, '-t', String(seconds), '-c', 'copy', '-f', 'mpegts', path]);
     const bytes = readFileSync(path);

@@ -125,7 +125,8 @@ describe('SRT publishers', { skip: noServer() }, () => {
   });
 });
 
-describe('SRT viewers', { skip: noServer() }, () => {
+// At the same time: they only wait.
+describe('SRT viewers', { skip: noServer(), concurrency: 4 }, () => {
   let server, clip, push, folder;
   before(async () => {
     folder = temporaryFolder('srt');

@@ -15,7 +15,8 @@ const kNetworks = {
   'bursts, reordering, duplicates': { loss: '3%', burst: '5', delay: '15ms', jitter: '10ms', reorder: '2%', duplicate: '2%' },
 };
 
-describe('SRT through a bad network', { skip: noServer() }, () => {
+// At the same time, each with a server of its own: they only wait.
+describe('SRT through a bad network', { skip: noServer(), concurrency: 4 }, () => {
   const folder = temporaryFolder('srt-loss');
   after(() => folder.remove());
 
@@ -33,7 +34,7 @@ describe('SRT through a bad network', { skip: noServer() }, () => {
           await server.playable();
           await sleep(9_000);
           const playlist = parseMediaPlaylist(await server.text('/live/demo/source/media.m3u8'));
-          const path = join(folder.path, 'all.m3u8');
+          const path = join(folder.path, `${server.ports.http}.m3u8`);
           writeFileSync(path, frozen(playlist, `${server.url}/live/demo/source/media.m3u8`));
           const numbers = await decodedNumbers(path);
           assert.ok(numbers.length >= 6 * clip.fps, `${numbers.length} frames`);

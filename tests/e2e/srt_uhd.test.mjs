@@ -1,4 +1,5 @@
 // A 4K feed that comes over SRT, with loss on the way, plays in Chromium over DASH and HLS.
+// Runs alone: two cores hardly decode 4K.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium, noChromium } from './lib/browsers.mjs';

@@ -1,5 +1,6 @@
 // A ladder of two rungs made by kapok-transcoder from a real feed: what is listed, whether it is cut where the source
 // is, and that a worker that dies or is stopped costs rungs only, while a household watches the source.
+// Runs busy: a ladder of two rungs is encoded.
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

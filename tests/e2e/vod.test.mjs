@@ -1,5 +1,6 @@
 // A film made into a ladder by the real programs: its worker killed on the way, then the server; what comes of it
 // is whole, to the frame, and plays and seeks.
+// Runs busy: a film is encoded.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

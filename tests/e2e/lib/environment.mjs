@@ -38,8 +38,8 @@ export function temporaryFolder(name) {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-const kFirstPort = Number(process.env.KAPOK_E2E_FIRST_PORT ?? 22100);
-const kPorts = 100;
+export const kFirstPort = Number(process.env.KAPOK_E2E_FIRST_PORT ?? 22100);
+export const kPorts = 100;
 let nextPort = kFirstPort + (process.pid % (kPorts / 10)) * 10;
 
 const freeForTcp = (port) =>
@@ -68,6 +68,9 @@ export async function freePort() {
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** What no waiting mends: until() throws it on at once. */
+export class Final extends Error {}
+
 /** Polls until `condition` returns something truthy; its last exception is told on time-out. */
 export async function until(what, condition, { timeout_ms = 15_000, every_ms = 100 } = {}) {
   const deadline = Date.now() + timeout_ms;
@@ -77,6 +80,7 @@ export async function until(what, condition, { timeout_ms = 15_000, every_ms = 1
       const value = await condition();
       if (value) return value;
     } catch (error) {
+      if (error instanceof Final) throw error;
       last = String(error);
     }
     if (Date.now() > deadline) throw new Error(`waited ${timeout_ms} ms for ${what}: ${last}`);
@@ -85,6 +89,8 @@ export async function until(what, condition, { timeout_ms = 15_000, every_ms = 1
 }
 
 const kKeptOutput = 64 * 1024;
+// What a program said last is read when it has ended already; a child of its own may hold the pipe open for longer.
+const kLastWords_ms = 1_000;
 const running = new Set();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -104,7 +110,12 @@ export class Program {
       });
       this.child.once('exit', (code, signal) => {
         running.delete(this.child);
-        resolve({ code, signal });
+        const done = () => {
+          clearTimeout(timer);
+          resolve({ code, signal });
+        };
+        const timer = setTimeout(done, kLastWords_ms);
+        this.child.once('close', done);
       });
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {

@@ -1,6 +1,6 @@
 // Watching a page of page_server.mjs and judging what was seen.
 import assert from 'node:assert/strict';
-import { sleep, until } from './environment.mjs';
+import { Final, sleep, until } from './environment.mjs';
 
 export const kMaxDropped = 0.1;
 // The goals are 1.5 s (LL-DASH) and 2.0 s (LL-HLS); a shared, loaded machine may miss them without any
@@ -17,7 +17,7 @@ export async function untilMoving(page, timeout_ms = 20_000) {
     'pictures that move',
     async () => {
       last = await observe(page);
-      if (last.problems.length > 0) throw new Error(last.problems.join('; '));
+      if (last.problems.length > 0) throw new Final(last.problems.join('; '));
       if (last.number === null || last.frames === 0) throw new Error(`nothing shown: ${JSON.stringify(last)}`);
       first ??= last;
       return last.time > first.time + 0.3 ? last : false;
