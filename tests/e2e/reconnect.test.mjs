@@ -1,7 +1,7 @@
 // An encoder that comes back with other parameters: one discontinuity, one new Period, and viewers who
 // were watching go on watching.
-// Runs alone: three players play at the same time, and where dash.js is late by half a second it seeks to the end of what it has
-// instead of over the hole behind it, and stands there (GapController and setCurrentTime of 5.2.1).
+// Runs alone: three players play at the same time, and dash.js, when it is late, has been seen to stand still before the hole
+// between the two Periods.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium, noChromium } from './lib/browsers.mjs';

@@ -84,6 +84,7 @@ void MemoryReserve::run(const std::stop_token& stop) {
   // At normal priority it would still be right, only in the way.
   (void)::sched_setscheduler(0, SCHED_IDLE, &none);
   const auto began = std::chrono::steady_clock::now();
+  bool failed = false;
   while (!stop.stop_requested()) {
     std::uint64_t missing = 0;
     {
@@ -98,6 +99,7 @@ void MemoryReserve::run(const std::stop_token& stop) {
                 {{"reserved", held()},
                  {"error", piece.error().message},
                  {"effect", "new files cost more until the window is full"}});
+      failed = true;
       break;
     }
     const std::lock_guard lock(mutex_);
@@ -107,7 +109,7 @@ void MemoryReserve::run(const std::stop_token& stop) {
   }
   filling_.store(false, std::memory_order_release);
   const auto took = std::chrono::steady_clock::now() - began;
-  if (!stop.stop_requested())
+  if (!stop.stop_requested() && !failed)
     log_.info("spool.reserve_ready",
               {{"bytes", held()},
                {"took_ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()}});

@@ -30,7 +30,6 @@ class MemoryReserveTest : public ::testing::Test {
     while ((*reserve)->is_filling()) std::this_thread::sleep_for(milliseconds(1));
     return *reserve;
   }
-  // Of nobody else's tmpfs: other tests use it at the same time.
   static std::uint64_t mebibytes(const MemoryReserve& reserve) { return reserve.held() / kMiB; }
 
   TemporaryFolder folder_{"/dev/shm"};
