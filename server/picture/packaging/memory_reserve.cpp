@@ -41,7 +41,7 @@ std::uint64_t bytes_below(const fs::path& folder) {
 
 Result<std::shared_ptr<MemoryReserve>> MemoryReserve::fill(const fs::path& spool,
                                                            std::uint64_t bytes, Log log,
-                                                           Metrics& metrics) {
+                                                           Metrics& metrics, Left left) {
   struct statfs status{};
   if (::statfs(spool.c_str(), &status) != 0)
     return std::unexpected(system_error(errno, "look at " + spool.string()));
@@ -63,12 +63,14 @@ Result<std::shared_ptr<MemoryReserve>> MemoryReserve::fill(const fs::path& spool
     wanted = room;
   }
   return std::shared_ptr<MemoryReserve>(
-      new MemoryReserve(spool, wanted / kStep * kStep, std::move(log), metrics));
+      new MemoryReserve(spool, wanted / kStep * kStep, std::move(log), metrics, std::move(left)));
 }
 
-MemoryReserve::MemoryReserve(fs::path spool, std::uint64_t bytes, Log log, Metrics& metrics)
+MemoryReserve::MemoryReserve(fs::path spool, std::uint64_t bytes, Log log, Metrics& metrics,
+                             Left left)
     : spool_(std::move(spool)),
       log_(std::move(log)),
+      left_(std::move(left)),
       gauge_(metrics.gauge("kapok_spool_reserve_bytes",
                            "Memory made ready for the spool's next new files", {})),
       wanted_(bytes),
@@ -93,7 +95,19 @@ void MemoryReserve::run(const std::stop_token& stop) {
       missing = wanted_ - std::min(wanted_, held());
     }
     if (missing < kStep) break;
-    auto piece = make_piece(std::min(missing, kPieceBytes) / kStep * kStep, stop);
+    const std::uint64_t next = std::min(missing, kPieceBytes) / kStep * kStep;
+    if (left_() < next) {
+      const std::lock_guard lock(mutex_);
+      log_.warn("spool.reserve_short",
+                {{"wanted", wanted_},
+                 {"reserved", held()},
+                 {"remedy",
+                  "the machine has no more memory available: lower spool.reserve, or give the "
+                  "machine more memory or swap"}});
+      wanted_ = held();
+      break;
+    }
+    auto piece = make_piece(next, stop);
     if (!piece) {
       log_.warn("spool.reserve_failed",
                 {{"reserved", held()},

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -16,16 +17,21 @@
 #include "server/base/log.hpp"
 #include "server/base/metrics.hpp"
 #include "server/picture/packaging/disk_file.hpp"
+#include "server/picture/packaging/machine_memory.hpp"
 
 namespace kapok::packaging {
 
 class MemoryReserve {
  public:
+  // Bytes of memory that the reserve may still take.
+  using Left = std::function<std::uint64_t()>;
+
   // Begins to fill it; logs when it is full. What the files below `spool` hold already counts. An
-  // eighth of the tmpfs stays free: less is held, with a warning. Errors: config (no tmpfs), io.
-  static Result<std::shared_ptr<MemoryReserve>> fill(const std::filesystem::path& spool,
-                                                     std::uint64_t bytes, Log log,
-                                                     Metrics& metrics);
+  // eighth of the tmpfs stays free, and no more is taken than memory is left: less is held then,
+  // with a warning. Errors: config (no tmpfs), io.
+  static Result<std::shared_ptr<MemoryReserve>> fill(
+      const std::filesystem::path& spool, std::uint64_t bytes, Log log, Metrics& metrics,
+      Left left = [] { return MachineMemory::now().left(); });
   MemoryReserve(const MemoryReserve&) = delete;
   MemoryReserve& operator=(const MemoryReserve&) = delete;
   ~MemoryReserve();  // stops filling; all of it is free
@@ -43,13 +49,15 @@ class MemoryReserve {
     FileHandle file;
     std::uint64_t bytes = 0;
   };
-  MemoryReserve(std::filesystem::path spool, std::uint64_t bytes, Log log, Metrics& metrics);
+  MemoryReserve(std::filesystem::path spool, std::uint64_t bytes, Log log, Metrics& metrics,
+                Left left);
   void run(const std::stop_token& stop);
   Result<Piece> make_piece(std::uint64_t bytes, const std::stop_token& stop) const;
   void settle();  // mutex_ is held
 
   const std::filesystem::path spool_;
   const Log log_;
+  const Left left_;
   Gauge& gauge_;
   std::atomic<std::uint64_t> owed_{0};  // given up, not yet taken from the pieces
   std::atomic<std::uint64_t> held_{0};

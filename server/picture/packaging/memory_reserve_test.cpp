@@ -83,6 +83,20 @@ TEST_F(MemoryReserveTest, AFullTmpfsGetsAllOfIt) {
   EXPECT_EQ(reserve->held(), 0u);
 }
 
+TEST_F(MemoryReserveTest, StopsWhereMemoryEnds) {
+  std::uint64_t left = 300 * kMiB;
+  auto reserve = MemoryReserve::fill(folder_.path(), 512 * kMiB, Log{}, metrics_, [&left] {
+    const std::uint64_t now = left;
+    left -= std::min(left, 128 * kMiB);  // a piece
+    return now;
+  });
+  ASSERT_TRUE(reserve);
+  while ((*reserve)->is_filling()) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_EQ(mebibytes(**reserve), 256u) << "two pieces";
+  (*reserve)->give_up(100 * kMiB);
+  EXPECT_EQ(mebibytes(**reserve), 156u) << "what it does not hold is not owed";
+}
+
 TEST_F(MemoryReserveTest, ItIsGivenUpAndStoppedWhileItFills) {
   auto reserve = MemoryReserve::fill(folder_.path(), 512 * kMiB, Log{}, metrics_);
   ASSERT_TRUE(reserve);

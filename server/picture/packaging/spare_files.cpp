@@ -33,6 +33,10 @@ void SpareFiles::put(const std::string& rendition, std::uint64_t number,
   Spare spare{std::move(path), {}};
   if (auto node = of.readers.extract(number)) spare.readers = std::move(node.mapped());
   of.readers.erase(of.readers.begin(), of.readers.lower_bound(number));  // of gaps
+  if (may_swap_()) {
+    ::unlink(spare.path.c_str());
+    return;
+  }
   of.spares.push_back(std::move(spare));
   if (of.spares.size() <= kSparesOfRendition) return;
   ::unlink(of.spares.front().path.c_str());
@@ -43,6 +47,7 @@ std::optional<FileHandle> SpareFiles::take(const std::string& rendition,
                                            const std::filesystem::path& path) {
   const auto found = renditions_.find(rendition);
   if (found == renditions_.end()) return std::nullopt;
+  if (may_swap_()) clear();
   std::deque<Spare>& spares = found->second.spares;
   const auto free = std::ranges::find_if(spares, [](const Spare& spare) {
     return std::ranges::all_of(spare.readers, [](const auto& file) { return file.expired(); });

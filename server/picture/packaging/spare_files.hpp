@@ -3,25 +3,32 @@
 // back what it frees (a third of the CPU of 128 feeds: tests/bench/ingest). A file is taken only
 // when no SpoolFile of it is left, so nobody sees its bytes change. Only on a tmpfs: on a disk a
 // power cut could leave an old segment's bytes under the record of a new one, where a new file is
-// too short and known to be. Writer thread only.
+// too short and known to be. Nor where memory is short and the kernel moves the oldest pages of the
+// tmpfs to swap: it would take a new segment in old pages for old, and read pages back only to have
+// them written over. Writer thread only.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/picture/packaging/disk_file.hpp"
+#include "server/picture/packaging/machine_memory.hpp"
 
 namespace kapok::packaging {
 
 class SpareFiles {
  public:
-  SpareFiles() = default;
+  // `may_swap` is asked about the machine whenever a segment leaves or begins.
+  explicit SpareFiles(std::function<bool()> may_swap = machine_may_swap)
+      : may_swap_(std::move(may_swap)) {}
   SpareFiles(const SpareFiles&) = delete;
   SpareFiles& operator=(const SpareFiles&) = delete;
   // Removes what is there.
@@ -52,6 +59,7 @@ class SpareFiles {
     std::uint64_t left_before = 0;             // all numbers below this
     std::deque<Spare> spares;                  // oldest first
   };
+  const std::function<bool()> may_swap_;
   bool enabled_ = false;
   std::map<std::string, Rendition> renditions_;
 };

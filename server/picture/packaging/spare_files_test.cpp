@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
+#include <fstream>
+
 #include "server/picture/packaging/packaging_fixture_test.hpp"
 #include "server/picture/packaging/spool.hpp"
 
@@ -179,6 +181,30 @@ TEST_F(SpareFilesTest, GoesOnAfterARestartWithWhatIsInTheWindow) {
   EXPECT_NE(inode_of(path_of(segment("second").number)), inode) << "still read";
   held.reset();
   EXPECT_EQ(inode_of(path_of(segment("third").number)), inode);
+}
+
+TEST(SpareFilesOfAMachineThatSwaps, AreRemoved) {
+  const TemporaryFolder folder(kInMemory);
+  const auto path = [&](int number) { return folder.path() / std::to_string(number); };
+  const auto make = [&](int number) { std::ofstream(path(number)) << "a segment"; };
+  bool may_swap = false;
+  SpareFiles spares([&] { return may_swap; });
+  spares.enable();
+  make(1);
+  spares.put("source", 1, path(1));
+  EXPECT_TRUE(spares.take("source", path(10))) << "memory suffices";
+  make(2);
+  spares.put("source", 2, path(2));
+  may_swap = true;
+  EXPECT_FALSE(spares.take("source", path(11)));
+  EXPECT_EQ(inode_of(path(2)), 0u) << "not kept for later either";
+  make(3);
+  spares.put("source", 3, path(3));
+  EXPECT_EQ(inode_of(path(3)), 0u);
+  may_swap = false;
+  make(4);
+  spares.put("source", 4, path(4));
+  EXPECT_TRUE(spares.take("source", path(12)));
 }
 
 class SpareFilesOnDisk : public SpareFilesTest {
