@@ -5,6 +5,7 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <string>
 
 namespace kapok::packaging {
@@ -38,6 +39,7 @@ MachineMemory MachineMemory::now() {
 }
 
 std::uint64_t MachineMemory::left() const {
+  if (total == 0) return std::numeric_limits<std::uint64_t>::max();
   const std::uint64_t kept = swap > 0 ? 256 * kMiB : 1024 * kMiB;
   return available > kept ? available - kept : 0;
 }

@@ -17,7 +17,7 @@ struct MachineMemory {
   static MachineMemory now();
 
   // What files may still take. Others keep 1 GiB where nothing can be swapped; where it can, 256
-  // MiB.
+  // MiB. No bound where the kernel does not tell.
   std::uint64_t left() const;
   // Less than an eighth is available, and the kernel makes room by moving the oldest pages to swap.
   bool may_swap() const;

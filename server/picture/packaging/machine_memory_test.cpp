@@ -22,7 +22,7 @@ TEST(MachineMemory, WhatTheKernelDoesNotTellIsNothing) {
   for (const std::string_view text :
        {"", "MemAvailable:", "MemAvailable: kB", "Mem", "MemTotal:\n"}) {
     EXPECT_EQ(MachineMemory::parse(text).available, 0u) << text;
-    EXPECT_EQ(MachineMemory::parse(text).left(), 0u) << text;
+    EXPECT_GT(MachineMemory::parse(text).left(), 1024 * kGiB) << text;
     EXPECT_FALSE(MachineMemory::parse(text).may_swap()) << text;
   }
 }
