@@ -36,6 +36,12 @@ std::optional<Arguments> parse(int argc, const char* const* argv, int& exit_code
   app.add_option("--cores", arguments.cores, "Use these cores alone, for good: 2,3")->needs(worker);
   app.add_option("--busy", arguments.busy,
                  "What other workers use, of several GPUs: nvidia:0=3,nvidia:1=2,starting=1");
+  // CLI11 asks for what is missing before it looks at what nobody knows.
+  app.failure_message([](const CLI::App* of, const CLI::Error& error) {
+    const std::vector<std::string> unknown = of->remaining();
+    return CLI::FailureMessage::simple(
+        of, unknown.empty() ? error : static_cast<const CLI::Error&>(CLI::ExtrasError(unknown)));
+  });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stopped) {
